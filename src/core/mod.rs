@@ -12,6 +12,6 @@ mod token;
 mod wait;
 
 pub use readiness::Readiness;
-pub(crate) use state::{Core, Limits, Owner, Plan, Source};
+pub(crate) use state::{Core, Limits, Owner, Source};
 pub use token::{Kind, MAX_REACTORS, Token};
 pub use wait::{Completion, Deadline, Outcome, WaitSpec, Watch};

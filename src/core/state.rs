@@ -87,7 +87,6 @@ struct Wait {
     user_data: u64,
     /// None while it is armed.
     outcome: Option<Outcome>,
-    error: i32,
     members: Members,
     /// The other waits of the same exchange.
     before: u32,
@@ -105,7 +104,6 @@ struct Waitable {
     maker: u32,
     before: u32,
     after: u32,
-    label: Option<Box<str>>,
 }
 
 struct ExchangeEntry {
@@ -308,7 +306,6 @@ impl Core {
                 maker: maker.unwrap_or(NIL),
                 before: NIL,
                 after: NIL,
-                label: None,
             }),
         )?;
         self.waitables += 1;
@@ -334,14 +331,6 @@ impl Core {
         (maker != NIL).then_some(maker)
     }
 
-    pub(crate) fn set_label(&mut self, slot: u32, label: &str) {
-        self.waitable_mut(slot).label = (!label.is_empty()).then(|| label.into());
-    }
-
-    pub(crate) fn label(&self, slot: u32) -> Option<&str> {
-        self.waitable(slot).label.as_deref()
-    }
-
     /// What all waiters of a waitable ask for together.
     pub(crate) fn interest(&self, slot: u32) -> Readiness {
         let waitable = self.waitable(slot);
@@ -362,7 +351,7 @@ impl Core {
         let mut at = self.waitable(slot).first;
         while at != NodeRef::NONE {
             let after = self.node(at).after;
-            self.end_wait(at.wait, Outcome::Closed, 0);
+            self.end_wait(at.wait, Outcome::Closed);
             at = after;
         }
     }
@@ -374,7 +363,7 @@ impl Core {
             if at == NodeRef::NONE {
                 break;
             }
-            self.end_wait(at.wait, Outcome::Closed, 0);
+            self.end_wait(at.wait, Outcome::Closed);
             self.unlink(at);
             self.node_mut(at).waitable = NIL;
         }
@@ -399,6 +388,15 @@ impl Core {
         self.ready(slot, bits);
     }
 
+    /// Another thread has notified the object in a slot. Only events listen.
+    pub(crate) fn notified_elsewhere(&mut self, slot: u32, bits: Readiness) {
+        if let Some(Entry::Waitable(Waitable { source: Source::Event, .. })) =
+            self.entries.get(slot as usize)
+        {
+            self.notify(slot, bits);
+        }
+    }
+
     /// What an event was notified of; clears it.
     pub(crate) fn take(&mut self, slot: u32) -> Readiness {
         std::mem::take(&mut self.waitable_mut(slot).notified)
@@ -421,7 +419,7 @@ impl Core {
             if !seen.is_empty() {
                 node.ready |= seen;
                 woke = true;
-                self.end_wait(at.wait, Outcome::Ready, 0);
+                self.end_wait(at.wait, Outcome::Ready);
             }
             at = after;
         }
@@ -554,7 +552,6 @@ impl Core {
                 owner,
                 user_data,
                 outcome: None,
-                error: 0,
                 members,
                 before: NIL,
                 after: NIL,
@@ -585,14 +582,13 @@ impl Core {
     }
 
     /// The first decision stands: a wait that has ended already is left as it is.
-    fn end_wait(&mut self, slot: u32, outcome: Outcome, error: i32) {
+    fn end_wait(&mut self, slot: u32, outcome: Outcome) {
         let token = self.token_of(Kind::Wait, slot);
         let wait = self.wait_mut(slot);
         if wait.outcome.is_some() {
             return;
         }
         wait.outcome = Some(outcome);
-        wait.error = error;
         match wait.owner {
             Owner::Host => self.host_done.push_back(token),
             Owner::Exchange(_) => self.exchange_done.push_back(token),
@@ -602,17 +598,7 @@ impl Core {
 
     /// Asks a wait to end; it completes with what happened first.
     pub(crate) fn cancel(&mut self, slot: u32) {
-        self.end_wait(slot, Outcome::Cancelled, 0);
-    }
-
-    /// A wait's waitable cannot be waited for any longer.
-    pub(crate) fn fail_waits(&mut self, waitable: u32, errno: i32) {
-        let mut at = self.waitable(waitable).first;
-        while at != NodeRef::NONE {
-            let after = self.node(at).after;
-            self.end_wait(at.wait, Outcome::Failed, errno);
-            at = after;
-        }
+        self.end_wait(slot, Outcome::Cancelled);
     }
 
     /// Removes a wait, ended or not: nothing more comes of it.
@@ -644,7 +630,7 @@ impl Core {
     /// Ends every wait whose deadline has passed at `now`.
     pub(crate) fn expire(&mut self, now: u64) {
         while let Some(slot) = self.timers.expire(now) {
-            self.end_wait(slot, Outcome::TimedOut, 0);
+            self.end_wait(slot, Outcome::TimedOut);
         }
     }
 
@@ -695,7 +681,7 @@ impl Core {
             members: 0,
             ready: Readiness::NONE,
             index: 0,
-            error: wait.error,
+            error: 0,
         };
         if completion.outcome == Outcome::Ready {
             for (index, node) in wait.members.as_slice().iter().enumerate() {
@@ -737,11 +723,6 @@ impl Core {
         self.exchange(slot).waits
     }
 
-    /// Whose wait it is.
-    pub(crate) fn wait_owner(&self, slot: u32) -> Owner {
-        self.wait(slot).owner
-    }
-
     /// Forgets all waits of an exchange.
     pub(crate) fn forget_exchange_waits(&mut self, slot: u32) {
         loop {
@@ -773,7 +754,7 @@ impl Core {
         self.closed = true;
         for slot in 0..self.entries.len() as u32 {
             if matches!(self.entries[slot as usize], Entry::Wait(_)) {
-                self.end_wait(slot, Outcome::Closed, 0);
+                self.end_wait(slot, Outcome::Closed);
             }
         }
     }

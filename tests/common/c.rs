@@ -2,7 +2,7 @@
 //!
 //! From outside, `CC` and `CXX` name the compilers, `AWSGI_TEST_CFLAGS` adds flags to everything that
 //! is compiled and linked (`-fsanitize=address,undefined`), and `AWSGI_TEST_RUNNER` stands before
-//! every program that is run (`valgrind --error-exitcode=99`).
+//! every C program that is run (`valgrind --error-exitcode=99`).
 
 use super::header;
 use std::ffi::OsStr;
@@ -145,13 +145,12 @@ pub fn succeed(command: &mut Command) -> String {
     }
 }
 
-/// The command `awsgi`, with what it needs to load applications that were compiled with a sanitizer.
+/// The command `awsgi`. `AWSGI_TEST_PRELOAD` names what it needs loaded before itself, when only the
+/// applications were compiled with a sanitizer.
 pub fn server() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_awsgi"));
-    if flags_from_outside().iter().any(|flag| flag.contains("address")) {
-        // It must be there before anything else, and the command itself was not linked with it.
-        let runtime = succeed(Compiler::c().command().arg("-print-file-name=libasan.so"));
-        command.env("LD_PRELOAD", runtime.trim());
+    if let Some(library) = std::env::var_os("AWSGI_TEST_PRELOAD") {
+        command.env("LD_PRELOAD", library);
     }
     command
 }

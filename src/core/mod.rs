@@ -1,0 +1,17 @@
+//! The sans-I/O core: events and the time go in; completions and the next deadline come out.
+//!
+//! It makes no system call, reads no clock and starts no thread. A wait is armed in two halves:
+//! [`Core::prepare`] checks and plans, the reactor executes the plan on the sources, then
+//! [`Core::commit`] makes it so; a plan that is dropped instead has changed nothing.
+
+mod readiness;
+pub(crate) mod slots;
+mod state;
+mod timers;
+mod token;
+mod wait;
+
+pub use readiness::Readiness;
+pub(crate) use state::{Core, Limits, Owner, Source};
+pub use token::{Kind, MAX_REACTORS, Token};
+pub use wait::{Completion, Deadline, Outcome, WaitSpec, Watch};

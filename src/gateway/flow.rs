@@ -1,0 +1,228 @@
+//! What host, application and pool thread share of an exchange: input and output under its lock.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::application::Step;
+use super::environ::Environ;
+use super::input::{Input, Read};
+use super::output::Output;
+use crate::core::{Completion, Readiness, WaitSpec, Watch};
+use crate::error::{Error, Result, Status};
+use crate::reactor::State;
+
+/// Something that a pool thread asks the owner to do for it.
+pub(crate) enum Call {
+    /// Wait in place.
+    Await { set: Box<[Watch]>, deadline: crate::core::Deadline, user_data: u64 },
+    /// Anything else, for the exchange in this slot.
+    Do(Work),
+}
+
+/// Work on the owner's state, for the exchange in a slot.
+pub(crate) type Work = Box<dyn FnOnce(&mut State, u32) -> Result<u64> + Send>;
+
+/// What a call came to.
+pub(crate) enum Reply {
+    Completed(Completion),
+    Value(u64),
+}
+
+/// The part of an exchange under its lock.
+pub(crate) struct Flow {
+    pub(crate) input: Input,
+    pub(crate) output: Output,
+    /// The client left, or the host let go.
+    pub(crate) gone: bool,
+    /// What the host has to be told.
+    pub(crate) tell: Readiness,
+    call: Option<Call>,
+    reply: Option<Result<Reply>>,
+    /// What the application came to, from a pool thread.
+    pub(crate) finished: Option<Step>,
+}
+
+/// An exchange as the application sees it, from the owner's thread or from a pool thread.
+pub(crate) struct Shared {
+    pub(crate) environ: Environ,
+    flow: Mutex<Flow>,
+    changed: Condvar,
+}
+
+/// The answer to everything an application does after the client left.
+pub(crate) fn gone() -> Error {
+    Error::new(Status::Closed, "the client is gone: end the exchange")
+}
+
+impl Flow {
+    /// Notes what an application's action means for the host.
+    fn note(&mut self, wanted: bool) {
+        if self.input.room_due(wanted) {
+            self.tell |= Readiness::ROOM;
+        }
+        if self.output.body_due() {
+            self.tell |= Readiness::BODY;
+        }
+    }
+
+    /// What the exchange, as a waitable, is ready for.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let mut readiness = Readiness::NONE;
+        if self.input.is_readable() {
+            readiness |= Readiness::READABLE;
+        }
+        if self.output.is_writable() {
+            readiness |= Readiness::WRITABLE;
+        }
+        if self.gone {
+            readiness |= Readiness::HANGUP;
+        }
+        readiness
+    }
+
+    /// The application waits for input.
+    pub(crate) fn want_input(&mut self) {
+        if !self.input.is_readable() {
+            self.note(true);
+        }
+    }
+
+    pub(crate) fn start(&mut self, status: i32, headers: &[(&[u8], &[u8])]) -> Result<()> {
+        if self.gone {
+            return Err(gone());
+        }
+        self.output.start(status, headers)?;
+        self.tell |= Readiness::HEAD;
+        Ok(())
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        if self.gone {
+            return Err(gone());
+        }
+        let taken = self.output.write(bytes)?;
+        self.note(false);
+        Ok(taken)
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Read> {
+        if self.gone {
+            return Err(gone());
+        }
+        let read = self.input.read(buffer);
+        self.note(read == Read::Nothing);
+        Ok(read)
+    }
+
+    /// Takes what a pool thread asks.
+    pub(crate) fn take_call(&mut self) -> Option<Call> {
+        self.call.take()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(environ: Environ, input: Input, output: Output) -> Arc<Shared> {
+        Arc::new(Shared {
+            environ,
+            flow: Mutex::new(Flow {
+                input,
+                output,
+                gone: false,
+                tell: Readiness::NONE,
+                call: None,
+                reply: None,
+                finished: None,
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The lock. A panic elsewhere does not make the buffers wrong: they change in single steps.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Flow> {
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes a pool thread that waits in place.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, flow: MutexGuard<'a, Flow>) -> MutexGuard<'a, Flow> {
+        self.changed.wait(flow).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a pool thread's call.
+    pub(crate) fn reply(&self, reply: Result<Reply>) {
+        self.lock().reply = Some(reply);
+        self.wake();
+    }
+
+    // ---- from a pool thread; `poke` tells the owner to look ---------------------------------
+
+    /// Waits for a byte or the end.
+    pub(crate) fn read_in_place(&self, buffer: &mut [u8], poke: impl Fn()) -> Result<usize> {
+        let mut flow = self.lock();
+        loop {
+            let read = flow.read(buffer)?;
+            if !flow.tell.is_empty() {
+                poke();
+            }
+            match read {
+                Read::Bytes(n) => return Ok(n),
+                Read::End => return Ok(0),
+                Read::Nothing => flow = self.wait(flow),
+            }
+        }
+    }
+
+    /// Waits until all was taken.
+    pub(crate) fn write_in_place(&self, bytes: &[u8], poke: impl Fn()) -> Result<()> {
+        let mut flow = self.lock();
+        let mut written = 0;
+        loop {
+            written += flow.write(&bytes[written..])?;
+            if !flow.tell.is_empty() {
+                poke();
+            }
+            if written == bytes.len() {
+                return Ok(());
+            }
+            while !flow.output.is_writable() && !flow.gone {
+                flow = self.wait(flow);
+            }
+        }
+    }
+
+    /// Has the owner do something, and waits for the answer.
+    pub(crate) fn call(&self, call: Call, poke: impl Fn()) -> Result<Reply> {
+        let mut flow = self.lock();
+        if flow.gone && matches!(call, Call::Await { .. }) {
+            return Err(gone());
+        }
+        flow.reply = None;
+        flow.call = Some(call);
+        poke();
+        loop {
+            if let Some(reply) = flow.reply.take() {
+                return reply;
+            }
+            flow = self.wait(flow);
+        }
+    }
+
+    /// Waits for a completion.
+    pub(crate) fn await_in_place(
+        &self,
+        spec: &WaitSpec<'_>,
+        poke: impl Fn(),
+    ) -> Result<Completion> {
+        let call = Call::Await {
+            set: spec.set.into(),
+            deadline: spec.deadline,
+            user_data: spec.user_data,
+        };
+        match self.call(call, poke)? {
+            Reply::Completed(completion) => Ok(completion),
+            Reply::Value(_) => unreachable!("an await is answered with a completion"),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Decides where an application's code runs: steps in the turn, on the owner's thread, with
+//! nothing of ours borrowed; blocking applications on the pool.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::application::{Run, Step, Style};
+use super::exchange::{Exchange, on_pool_thread};
+use super::flow::{Call, Reply, Shared, gone};
+use super::records::Phase;
+use crate::core::{Completion, Deadline, Owner, Readiness, WaitSpec};
+use crate::error::{Error, Result, Status};
+use crate::reactor::{Cell, State, level};
+
+/// Yields in a row after which an application that neither writes nor waits is slowed down.
+const YIELDS: u8 = 100;
+/// How long it then pauses between two steps, in nanoseconds.
+const PAUSE: u64 = 1_000_000;
+
+/// What a client is told of an application that failed.
+const FAILED: &str = "500 Internal Server Error: the application failed; its server's log says why\n";
+
+/// Code of an application, to be run with nothing borrowed.
+pub(crate) enum Job {
+    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Vec<Completion> },
+    Close { key: u32, exchange: Exchange, run: Box<dyn Run> },
+}
+
+impl Job {
+    /// The slot of the exchange that it runs.
+    pub(crate) fn slot(&self) -> u32 {
+        match self {
+            Job::Step { exchange, .. } | Job::Close { exchange, .. } => exchange.token().slot(),
+        }
+    }
+
+    /// Runs it on the owner's thread; `cell` is not borrowed.
+    pub(crate) fn run(self, cell: &'static Cell) -> Result<()> {
+        match self {
+            Job::Step { key, exchange, mut run, done } => {
+                let step = caught(|| run.run(exchange, &done));
+                match cell.with(|state| state.finish_step(key, run, step, done))? {
+                    Some(run) => Job::Close { key, exchange, run }.run(cell),
+                    None => Ok(()),
+                }
+            }
+            Job::Close { key, exchange, run } => {
+                closed(exchange, run);
+                cell.with(|state| state.exchange_closed(key))
+            }
+        }
+    }
+}
+
+fn caught(run: impl FnOnce() -> Step) -> Step {
+    // The run is not used again after a panic but for its `close`.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Step::Failed(Error::new(Status::Panic, format!("the application panicked: {what}")))
+    })
+}
+
+fn closed(exchange: Exchange, run: Box<dyn Run>) {
+    // A panic in `close` ends here: the exchange ends all the same.
+    let _ = catch_unwind(AssertUnwindSafe(|| run.close(exchange)));
+}
+
+fn nonsense(what: &str) -> Error {
+    Error::new(Status::State, what.to_owned())
+}
+
+impl State {
+    /// The next code to run; `None` in its place if an exchange went to the pool.
+    pub(crate) fn next_job(&mut self) -> Option<Job> {
+        let key = self.exchanges.runnable.pop_front()?;
+        let blocking = self.exchanges.gateway_of(key).style() == Style::Blocking;
+        let record = self.exchanges.record(key);
+        let exchange = Exchange::from_token(record.token);
+        let run = record.run.take().expect("a queued exchange has its run");
+        match record.phase {
+            Phase::Closing => Some(Job::Close { key, exchange, run }),
+            Phase::Runnable if blocking => {
+                record.phase = Phase::Pooled;
+                record.ran = true;
+                self.submit(key, exchange, run);
+                None
+            }
+            Phase::Runnable => {
+                record.phase = Phase::Running;
+                record.ran = true;
+                let done = std::mem::take(&mut record.done);
+                Some(Job::Step { key, exchange, run, done })
+            }
+            phase => unreachable!("a queued exchange is {phase:?}"),
+        }
+    }
+
+    fn submit(&mut self, key: u32, exchange: Exchange, mut run: Box<dyn Run>) {
+        let shared = Arc::clone(&self.exchanges.record(key).shared);
+        let cell = self.cell();
+        let job = Box::new(move || {
+            on_pool_thread(exchange, &shared, || {
+                let step = if shared.lock().gone {
+                    Step::Failed(gone())
+                } else {
+                    caught(|| run.run(exchange, &[]))
+                };
+                closed(exchange, run);
+                shared.lock().finished = Some(step);
+            });
+            cell.poke(exchange.token());
+        });
+        let pool = self.exchanges.gateway_of(key).pool.as_ref().expect("a blocking gateway's pool");
+        if let Err(error) = pool.submit(job) {
+            self.log(level::ERROR, &format!("an exchange was refused: {}", error.message()));
+            self.fail_response(key, 503, "503 Service Unavailable: no thread is free\n");
+            self.exchange_closed(key);
+        }
+    }
+
+    /// After a step. Answers the run if it is to be closed now.
+    pub(crate) fn finish_step(
+        &mut self,
+        key: u32,
+        run: Box<dyn Run>,
+        step: Step,
+        mut done: Vec<Completion>,
+    ) -> Option<Box<dyn Run>> {
+        let slot = self.exchanges.record(key).token.slot();
+        let waits = self.core.exchange_waits(slot);
+        let ended = match step {
+            Step::Done => match self.exchanges.record(key).shared.lock().output.end() {
+                Ok(()) => None,
+                Err(error) => Some(error),
+            },
+            Step::Failed(error) => Some(error),
+            Step::Suspend if waits == 0 => Some(nonsense(
+                "the application suspended with nothing to wait for: start a wait first (for an \
+                 event, to be resumed by hand), or return AWSGI_YIELD",
+            )),
+            Step::Suspend | Step::Yield => {
+                done.clear();
+                let record = self.exchanges.record(key);
+                record.run = Some(run);
+                if record.shared.lock().gone {
+                    // Ended from outside while it ran: it is not run again.
+                    record.phase = Phase::Suspended;
+                    self.close_soon(key);
+                    return None;
+                }
+                match step {
+                    Step::Suspend => {
+                        record.yields = 0;
+                        record.phase = Phase::Suspended;
+                    }
+                    _ => self.again(key, waits),
+                }
+                return None;
+            }
+        };
+        if let Some(error) = ended {
+            self.fail_application(key, &error);
+        }
+        self.core.forget_exchange_waits(slot);
+        Some(run)
+    }
+
+    /// A yield resumes in the next turn; one of too many in a row after a pause.
+    fn again(&mut self, key: u32, waits: u32) {
+        let record = self.exchanges.record(key);
+        let slot = record.token.slot();
+        let written = record.shared.lock().output.written();
+        let wrote = std::mem::replace(&mut record.written, written) != written;
+        record.yields = if waits > 0 || wrote { 0 } else { record.yields.saturating_add(1) };
+        if record.yields < YIELDS {
+            record.phase = Phase::Runnable;
+            self.exchanges.runnable.push_back(key);
+            return;
+        }
+        record.phase = Phase::Suspended;
+        if !std::mem::replace(&mut self.exchanges.yields_logged, true) {
+            let name = self.exchanges.gateway_of(key).name().to_owned();
+            self.log(
+                level::WARN,
+                &format!(
+                    "application {name} yielded {YIELDS} times in a row without output or wait: it \
+                     is called once a millisecond now; let it wait for something"
+                ),
+            );
+        }
+        let spec = WaitSpec::sleep(Deadline::at(self.now().saturating_add(PAUSE)));
+        match self.start_wait(&spec, Owner::Exchange(slot)) {
+            Ok(pause) => self.exchanges.record(key).pause = Some(pause),
+            Err(_) => {
+                // No wait to be had: fair, if not slow.
+                self.exchanges.record(key).phase = Phase::Runnable;
+                self.exchanges.runnable.push_back(key);
+            }
+        }
+    }
+
+    fn fail_application(&mut self, key: u32, error: &Error) {
+        if !self.exchanges.record(key).shared.lock().gone {
+            let name = self.exchanges.gateway_of(key).name().to_owned();
+            self.log(level::ERROR, &format!("application {name}: {}", error.message()));
+        }
+        self.fail_response(key, 500, FAILED);
+    }
+
+    /// A wait of an exchange's completed: resumes it.
+    pub(crate) fn resume(&mut self, key: u32, completion: Completion) {
+        let record = self.exchanges.record(key);
+        match record.phase {
+            Phase::Pooled => {
+                record.shared.reply(Ok(Reply::Completed(completion)));
+                return;
+            }
+            Phase::Suspended => {
+                record.phase = Phase::Runnable;
+                self.exchanges.runnable.push_back(key);
+            }
+            Phase::Runnable | Phase::Running => {}
+            // Its waits were forgotten.
+            Phase::Closing | Phase::Closed => return,
+        }
+        let record = self.exchanges.record(key);
+        if record.pause == Some(completion.wait) {
+            record.pause = None;
+        } else {
+            if record.done.capacity() == 0 {
+                // One is the rule; the usual first capacity would be four.
+                record.done.reserve_exact(1);
+            }
+            record.done.push(completion);
+        }
+    }
+
+    /// A pool thread wants something of an exchange.
+    pub(crate) fn poked(&mut self, key: u32) {
+        let record = self.exchanges.record(key);
+        let shared: Arc<Shared> = Arc::clone(&record.shared);
+        let slot = record.token.slot();
+        let (tell, call, finished) = {
+            let mut flow = shared.lock();
+            (std::mem::take(&mut flow.tell), flow.take_call(), flow.finished.take())
+        };
+        self.exchanges.announce(key, tell);
+        match call {
+            Some(Call::Await { set, deadline, user_data }) => {
+                let spec = WaitSpec { set: &set, deadline, user_data };
+                if shared.lock().gone {
+                    shared.reply(Err(gone()));
+                } else if let Err(error) = self.start_exchange_wait(key, &spec) {
+                    shared.reply(Err(error));
+                }
+            }
+            Some(Call::Do(work)) => {
+                let value = work(self, slot);
+                shared.reply(value.map(Reply::Value));
+            }
+            None => {}
+        }
+        let Some(step) = finished else { return };
+        let failure = match step {
+            Step::Done => shared.lock().output.end().err(),
+            Step::Failed(error) => Some(error),
+            Step::Suspend | Step::Yield => Some(nonsense(
+                "a blocking application returned before it was done: wait in place \
+                 (awsgi_exchange_await) and return AWSGI_DONE",
+            )),
+        };
+        match failure {
+            Some(error) => self.fail_application(key, &error),
+            None => {
+                let due = self.head_due(key);
+                self.exchanges.announce(key, due);
+            }
+        }
+        self.exchange_closed(key);
+    }
+
+    /// HEAD if the host has not been told of a head that is there.
+    fn head_due(&mut self, key: u32) -> Readiness {
+        let flow = self.exchanges.record(key).shared.lock();
+        if flow.output.is_started() && !flow.output.has_begun() {
+            Readiness::HEAD
+        } else {
+            Readiness::NONE
+        }
+    }
+}

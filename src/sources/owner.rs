@@ -1,0 +1,128 @@
+//! A value that one thread owns: others may hold the cell, but only the owner reaches inside, and
+//! never twice at once.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::error::{Error, Result, Status};
+
+/// A number for the calling thread, different from that of any other thread of the process.
+pub(crate) fn thread_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static ID: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    ID.with(|id| *id)
+}
+
+/// Nobody: the value was let go, and waits for a thread to adopt it.
+const NOBODY: u64 = 0;
+
+pub(crate) struct OwnerCell<T> {
+    owner: AtomicU64,
+    borrowed: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through `with`, by the thread that `owner` names, and
+// `borrowed` keeps that thread from reaching it twice. Ownership moves by `release` (a Release
+// store by the owner, while nothing is borrowed) and `adopt` (an Acquire exchange), so what one
+// owner wrote the next one sees; moving the value between threads so is what `T: Send` allows.
+unsafe impl<T: Send> Sync for OwnerCell<T> {}
+
+struct Borrow<'a>(&'a AtomicBool);
+
+impl Drop for Borrow<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl<T> OwnerCell<T> {
+    /// A cell that nobody owns.
+    pub(crate) const fn new(value: T) -> OwnerCell<T> {
+        OwnerCell {
+            owner: AtomicU64::new(NOBODY),
+            borrowed: AtomicBool::new(false),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    pub(crate) fn is_owner(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) == thread_id()
+    }
+
+    /// Makes the calling thread the owner of a value that nobody owns.
+    pub(crate) fn adopt(&self) -> Result<()> {
+        match self.owner.compare_exchange(
+            NOBODY,
+            thread_id(),
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                Status::Busy,
+                "another thread owns it: that thread must release it first",
+            )),
+        }
+    }
+
+    /// Lets the value go.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.with(|_| ())?;
+        self.owner.store(NOBODY, Ordering::Release);
+        Ok(())
+    }
+
+    /// Runs `f` with the value, if the calling thread owns it and is not inside already.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R> {
+        if !self.is_owner() {
+            return Err(Error::new(
+                Status::Thread,
+                "the call belongs to the thread that owns the reactor: make it there, or use an \
+                 event and awsgi_notify",
+            ));
+        }
+        if self.borrowed.load(Ordering::Relaxed) {
+            return Err(Error::new(
+                Status::Reentrant,
+                "the reactor is in the middle of a call: make this one after it has returned",
+            ));
+        }
+        self.borrowed.store(true, Ordering::Relaxed);
+        let _borrow = Borrow(&self.borrowed);
+        // SAFETY: this thread owns the value (checked above; only the owner itself changes that)
+        // and nothing else borrows it, which `_borrow` upholds until after `f`, also if it panics.
+        Ok(f(unsafe { &mut *self.value.get() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_reaches_inside_and_never_twice() {
+        let cell = OwnerCell::new(1);
+        assert_eq!(cell.with(|_| ()).unwrap_err().status(), Status::Thread);
+        cell.adopt().unwrap();
+        assert_eq!(cell.adopt().unwrap_err().status(), Status::Busy);
+        cell.with(|value| {
+            *value += 1;
+            assert_eq!(cell.with(|_| ()).unwrap_err().status(), Status::Reentrant);
+            assert_eq!(cell.release().unwrap_err().status(), Status::Reentrant);
+        })
+        .unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(cell.with(|_| ()).unwrap_err().status(), Status::Thread));
+        });
+        cell.release().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                cell.adopt().unwrap();
+                assert_eq!(cell.with(|value| *value).unwrap(), 2);
+            });
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! What a nested host watches: an epoll that holds nothing but the selector, and a timerfd that
+//! makes it readable at the next deadline.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// The descriptor of nested mode. It never changes, also when the selector is rebuilt.
+pub(crate) struct Shell {
+    epoll: OwnedFd,
+}
+
+fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made by the kernel for us, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+impl Shell {
+    pub(crate) fn new(selector: RawFd) -> io::Result<Shell> {
+        // SAFETY: takes no pointers.
+        let epoll = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // Level-triggered: readable for as long as the selector holds events.
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
+        // SAFETY: both descriptors are open, and `event` lives through the call.
+        let status = unsafe {
+            libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, selector, &mut event)
+        };
+        if status < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Shell { epoll })
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+}
+
+/// A timerfd on the reactor's clock, registered edge-triggered in the selector and never read.
+pub(crate) struct Alarm {
+    timer: OwnedFd,
+    programmed: u64,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> io::Result<Alarm> {
+        // SAFETY: takes no pointers.
+        let fd = unsafe {
+            libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK)
+        };
+        Ok(Alarm { timer: owned(fd)?, programmed: u64::MAX })
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.timer.as_raw_fd()
+    }
+
+    /// Rings at `deadline`, unless it already rings before that. A deadline withdrawn costs one
+    /// ring that finds nothing to do.
+    pub(crate) fn program(&mut self, now: u64, deadline: u64) -> io::Result<()> {
+        if self.programmed <= now {
+            self.programmed = u64::MAX;
+        }
+        if deadline >= self.programmed {
+            return Ok(());
+        }
+        // Zero would disarm it.
+        let at = deadline.max(1);
+        let spec = libc::itimerspec {
+            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+            it_value: libc::timespec {
+                tv_sec: (at / 1_000_000_000).min(i64::MAX as u64) as libc::time_t,
+                tv_nsec: (at % 1_000_000_000) as libc::c_long,
+            },
+        };
+        // SAFETY: the descriptor is ours, `spec` lives through the call, and no old value is asked.
+        let status = unsafe {
+            libc::timerfd_settime(
+                self.timer.as_raw_fd(),
+                libc::TFD_TIMER_ABSTIME,
+                &spec,
+                std::ptr::null_mut(),
+            )
+        };
+        if status < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        self.programmed = deadline;
+        Ok(())
+    }
+}

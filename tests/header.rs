@@ -9,8 +9,18 @@ use std::fmt::Write;
 
 /// The files of `src/ffi` in the order of the header: what a section uses stands above it. A file
 /// with something for C that is not named here comes last.
-const SECTIONS: [&str; 8] =
-    ["status", "readiness", "reactor", "waitable", "wait", "exchange", "application", "gateway"];
+const SECTIONS: [&str; 10] = [
+    "status",
+    "token",
+    "completion",
+    "reactor",
+    "waitable",
+    "wait",
+    "exchange",
+    "application",
+    "gateway",
+    "server",
+];
 
 /// The text around the sections: conventions, versions, decorations, helpers.
 const TEMPLATE: &str = "src/ffi/awsgi.h.in";
@@ -101,7 +111,7 @@ fn section(file: &str) -> Option<String> {
     let mut bytes = Vec::new();
     bindings.write(&mut bytes);
     let text = String::from_utf8(bytes).unwrap();
-    let text = tidy(&text);
+    let text = tidy(&text, &source);
     if text.is_empty() {
         return None;
     }
@@ -116,8 +126,7 @@ fn section(file: &str) -> Option<String> {
     }
 
     let mut section = banner(&source, file);
-    section.push_str(&text);
-    section.push_str(&initialisers(&text));
+    section.push_str(&with_initialisers(&text));
     Some(section)
 }
 
@@ -157,21 +166,35 @@ fn exported_functions(source: &str) -> Vec<String> {
 }
 
 /// Makes of cbindgen's text what a person would have written: constants in parentheses where they
-/// need them, types by their short names, short comments on one line, and no blank lines between
-/// constants that have such.
-fn tidy(text: &str) -> String {
+/// need them, types by their short names, short comments on one line, blank lines between
+/// constants where the source has them.
+fn tidy(text: &str, source: &str) -> String {
     let lines: Vec<String> = text.trim().lines().map(|line| tidy_line(line.trim_end())).collect();
     let lines = short_comments(&lines);
     let mut out = String::new();
     for (at, line) in lines.iter().enumerate() {
         let after_constant = at > 0 && lines[at - 1].starts_with("#define ");
-        let before_constant = lines.get(at + 1).is_some_and(|line| line.starts_with("/** "))
-            && lines.get(at + 2).is_some_and(|line| line.starts_with("#define "));
-        if !(line.is_empty() && after_constant && before_constant) {
+        let next =
+            lines[at + 1..].iter().find(|line| !line.starts_with("/**") && !line.starts_with(" *"));
+        let next = next.and_then(|line| line.strip_prefix("#define ")?.split(' ').next());
+        let joined = next.is_some_and(|name| !begins_a_group(source, name));
+        if !(line.is_empty() && after_constant && joined) {
             writeln!(out, "{line}").unwrap();
         }
     }
     if out.trim().is_empty() { String::new() } else { out }
+}
+
+/// Whether a blank line stands above the comment of this constant.
+fn begins_a_group(source: &str, constant: &str) -> bool {
+    let declaration = format!("pub const {constant}:");
+    let lines: Vec<_> = source.lines().collect();
+    let at = lines.iter().position(|line| line.starts_with(&declaration)).unwrap_or(0);
+    lines[..at]
+        .iter()
+        .rev()
+        .find(|line| !line.starts_with("///"))
+        .is_none_or(|line| line.is_empty())
 }
 
 fn tidy_line(line: &str) -> String {
@@ -215,35 +238,42 @@ fn banner(source: &str, file: &str) -> String {
     format!("/* ---- {title} {rule} */\n\n")
 }
 
-/// The `_INIT` macros of those structs that begin with their size. They name every field by its
-/// position, because C++17 has no designated initialisers and -Wextra wants all fields.
-fn initialisers(text: &str) -> String {
+/// Adds, after each struct that begins with its size, its `_INIT` macro. It names every field by
+/// its position, because C++17 has no designated initialisers and -Wextra wants all fields.
+fn with_initialisers(text: &str) -> String {
+    let structs = header::structs(text);
     let mut out = String::new();
-    for item in header::structs(text) {
-        if item.fields.first().is_none_or(|field| field.declaration != "size_t size") {
-            continue;
+    for line in text.lines() {
+        writeln!(out, "{line}").unwrap();
+        let name = line.strip_prefix("} ").and_then(|rest| rest.strip_suffix(';'));
+        if let Some(item) = structs.iter().find(|item| Some(&*item.name) == name) {
+            out.push_str(&initialiser(item));
         }
-        let macro_name = match item.name.as_str() {
-            // Nobody makes one: it is received.
-            "awsgi_api" => continue,
-            // AWSGI_APPLICATION_INIT is taken: it stores the table.
-            "awsgi_application" => "AWSGI_APPLICATION_DEFAULT".to_owned(),
-            name => format!("{}_INIT", name.to_uppercase()),
-        };
-        let values: Vec<_> = item.fields.iter().map(|field| initial(field, &item.name)).collect();
-        let what = match item.fields.iter().any(|field| field.name == "deadline") {
-            true => "sized, without a deadline, and zero otherwise",
-            false => "sized, and zero otherwise, which means the defaults",
-        };
-        write!(
-            out,
-            "\n/** Initialises an {}: {what}. */\n#define {macro_name} \\\n    {{ {} }}\n",
-            item.name,
-            values.join(", ")
-        )
-        .unwrap();
     }
     out
+}
+
+fn initialiser(item: &header::Struct) -> String {
+    if item.fields.first().is_none_or(|field| field.declaration != "size_t size") {
+        return String::new();
+    }
+    let macro_name = match item.name.as_str() {
+        // Nobody makes one: it is received.
+        "awsgi_api" => return String::new(),
+        // AWSGI_APPLICATION_INIT is taken: it stores the table.
+        "awsgi_application" => "AWSGI_APPLICATION_DEFAULT".to_owned(),
+        name => format!("{}_INIT", name.to_uppercase()),
+    };
+    let values: Vec<_> = item.fields.iter().map(|field| initial(field, &item.name)).collect();
+    let what = match item.fields.iter().any(|field| field.name == "deadline") {
+        true => "its size, no deadline, and zero otherwise",
+        false => "its size, and zero otherwise",
+    };
+    let values = values.join(", ");
+    format!(
+        "\n/** Initialises an {}: {what}. */\n#define {macro_name} \\\n    {{ {values} }}\n",
+        item.name
+    )
 }
 
 /// What `_INIT` puts into a field.

@@ -27,7 +27,7 @@ static inline void check_status(awsgi_status wanted, awsgi_status got, const cha
 
     if (got == wanted)
         return;
-    (void)awsgi_last_error(text, sizeof text, NULL);
+    (void)awsgi_last_error(text, sizeof text, NULL, NULL);
     (void)fprintf(stderr, "%s:%d: %s answers %s, not %s (%s)\n", file, line, call,
                   awsgi_status_name(got), awsgi_status_name(wanted), text);
     exit(1);

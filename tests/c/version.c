@@ -8,7 +8,11 @@ static void has_name(awsgi_status status, const char *name)
 
 int main(void)
 {
-    CHECK(awsgi_version_number() == AWSGI_VERSION_NUMBER);
+    uint32_t number, abi;
+
+    OK(awsgi_version(&number, &abi));
+    CHECK(number == AWSGI_VERSION_NUMBER && abi == AWSGI_ABI_VERSION);
+    OK(awsgi_version(NULL, NULL));
 
 #define HAS_NAME(status) has_name(status, #status)
     HAS_NAME(AWSGI_OK);

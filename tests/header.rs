@@ -67,7 +67,15 @@ fn generate() -> String {
         .replace("@MAJOR@", env!("CARGO_PKG_VERSION_MAJOR"))
         .replace("@MINOR@", env!("CARGO_PKG_VERSION_MINOR"))
         .replace("@PATCH@", env!("CARGO_PKG_VERSION_PATCH"))
+        .replace("@ABI@", &abi())
         .replace("@SECTIONS@\n", &format!("{sections}\n"))
+}
+
+/// The number of the ABI, as `build.rs` puts it into the soname.
+fn abi() -> String {
+    let script = header::read("build.rs");
+    let number = script.lines().find_map(|line| line.strip_prefix("const ABI: u32 = "));
+    number.expect("build.rs says which ABI it is").trim_end_matches(';').to_owned()
 }
 
 /// The files of `src/ffi`, those of `SECTIONS` first and in its order.

@@ -499,9 +499,8 @@ fn a_forked_child_is_told_so() {
     // SAFETY: the child only makes calls that touch no lock of another thread, and leaves.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let forked = |result: awsgi::Result<()>| {
-            result.is_err_and(|error| error.status() == Status::Forked)
-        };
+        let forked =
+            |result: awsgi::Result<()>| result.is_err_and(|error| error.status() == Status::Forked);
         let told = forked(reactor.event().map(drop))
             && forked(notify(event, Readiness::READABLE))
             && forked(reactor.turn(&Turn::default(), |_| ()).map(drop));

@@ -169,8 +169,10 @@ static int32_t counters_step(demo_exchange *e, const awsgi_completion *done, siz
     (void)done, (void)n;
     /* `closed` first: what ends between the two loads then counts as active, never as less than none. */
     for (size_t i = 0; i < ROUTES; i++) {
-        all_closed += closed[i] = atomic_load(&counters[i].closed);
-        all_opened += opened[i] = atomic_load(&counters[i].opened);
+        closed[i] = atomic_load(&counters[i].closed);
+        opened[i] = atomic_load(&counters[i].opened);
+        all_closed += closed[i];
+        all_opened += opened[i];
     }
     len = snprintf(text, sizeof text,
                    "opened %" PRIu64 "\nclosed %" PRIu64 "\nactive %" PRIu64 "\n",

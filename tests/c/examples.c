@@ -1,8 +1,8 @@
 /* Tests of what the examples compute without waiting: numbers and addresses, CRC, the pattern, the
  * relay's configuration, request and head, and what the upstream answers. Needs no library:
  *
- *   cc -std=c11 -g -fsanitize=address,undefined -Iinclude -Ic-examples -o examples_test \
- *      tests/c/examples_test.c && ./examples_test
+ *   cc -std=c11 -g -fsanitize=address,undefined -Iinclude -Ic-examples -o examples \
+ *      tests/c/examples.c && ./examples
  *
  * Texts are copied to blocks of exactly their size, so that a sanitizer sees a byte read too many. */
 #define _POSIX_C_SOURCE 200809L
@@ -407,6 +407,6 @@ int main(void)
     no_bytes_lead_out_of_the_block();
     the_upstream_behaves_as_it_is_asked();
     if (failures == 0)
-        (void)printf("examples_test: all well\n");
+        (void)printf("examples: all well\n");
     return failures == 0 ? 0 : 1;
 }

@@ -61,13 +61,16 @@ int32_t demo_finish(awsgi_status status)
 
 int32_t demo_wait_self(demo_exchange *e, uint32_t interest, uint64_t deadline)
 {
-    awsgi_watch set[] = { { .waitable = e->self, .interest = interest } };
+    awsgi_watch set[] = { { .interest = interest } };
     awsgi_wait_spec spec = AWSGI_WAIT_SPEC_INIT;
 
-    spec.set = set;
-    spec.count = 1;
-    spec.deadline = deadline;
-    awsgi_status status = awsgi_exchange_wait(e->x, &spec, NULL);
+    awsgi_status status = awsgi_exchange_self(e->x, &set[0].waitable);
+    if (status == AWSGI_OK) {
+        spec.set = set;
+        spec.count = 1;
+        spec.deadline = deadline;
+        status = awsgi_exchange_wait(e->x, &spec, NULL);
+    }
     return status == AWSGI_OK ? AWSGI_SUSPEND : demo_finish(status);
 }
 
@@ -235,9 +238,6 @@ static int32_t begin(awsgi_exchange x, void **state)
     atomic_fetch_add(&counters[e->route - routes].opened, 1);
     *state = e;                                     /* from here on `close` has something to end */
 
-    awsgi_status status = awsgi_exchange_self(x, &e->self);
-    if (status != AWSGI_OK)
-        return demo_finish(status);
     if (e->route->allow != NULL && !allowed(e->route->allow, method))
         return demo_sentence(e, 405, "This address does not know that method.\n");
     return e->route->step(e, NULL, 0);

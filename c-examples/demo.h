@@ -32,7 +32,6 @@ typedef struct {
 /* One exchange. Small, because thousands of them may be suspended at once. */
 struct demo_exchange {
     awsgi_exchange x;
-    awsgi_waitable self;            /* the exchange as something to wait for */
     const demo_route *route;
     char *rest;                     /* what the output had no room for; NULL nearly always */
     size_t rest_len, rest_sent;

@@ -40,13 +40,15 @@ bool demo_relay_load(const char *text, char *why, size_t why_cap)
 static int32_t wait_upstream(demo_exchange *e, uint32_t interest)
 {
     awsgi_watch set[] = {
-        { .waitable = e->self, .interest = AWSGI_HANGUP },      /* the first: demo.c looks there */
+        { .interest = AWSGI_HANGUP },               /* the client; the first, as demo.c looks there */
         { .waitable = e->as.relay->upstream, .interest = interest },
     };
     awsgi_wait_spec spec = AWSGI_WAIT_SPEC_INIT;
-    uint64_t now;
+    uint64_t now = 0;
 
-    awsgi_status status = awsgi_exchange_now(e->x, &now);
+    awsgi_status status = awsgi_exchange_self(e->x, &set[0].waitable);
+    if (status == AWSGI_OK)
+        status = awsgi_exchange_now(e->x, &now);
     if (status == AWSGI_OK) {
         spec.set = set;
         spec.count = 2;

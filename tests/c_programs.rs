@@ -27,4 +27,4 @@ macro_rules! programs {
     };
 }
 
-programs! { version waits }
+programs! { version waits examples }

@@ -121,10 +121,7 @@ unsafe impl Send for Borrowed {}
 
 /// Runs `f` with what the host has borrowed of an exchange.
 fn borrowed<R>(exchange: Exchange, f: impl FnOnce(&mut Borrowed) -> R) -> Result<R> {
-    exchange.lent(|lent| {
-        let lent = lent.get_or_insert_with(|| Box::<Borrowed>::default());
-        f(lent.downcast_mut().expect("a C host borrows nothing else"))
-    })
+    exchange.lent(f)
 }
 
 /// Binds an application to a reactor; calls its `worker`.

@@ -282,11 +282,11 @@ impl Exchange {
         })
     }
 
-    /// Runs `f` with the place where a host keeps what it borrowed until it ends the exchange.
+    /// Runs `f` with what the host has borrowed until it ends the exchange.
     #[cfg(feature = "ffi")]
-    pub(crate) fn lent<R>(
+    pub(crate) fn lent<T: Default + Send + 'static, R>(
         self,
-        f: impl FnOnce(&mut Option<Box<dyn std::any::Any + Send>>) -> R,
+        f: impl FnOnce(&mut T) -> R,
     ) -> Result<R> {
         self.host(|state, key| Ok(f(state.lent(key))))
     }

@@ -44,11 +44,12 @@ __attribute__((weak, visibility("hidden"))) const awsgi_api *awsgi_table;
 
 /**
  * Stores the table. Returns AWSGI_E_UNSUPPORTED from the function it stands in, which is
- * awsgi_application_main, if the library that loads us is older than the headers we were compiled with.
+ * awsgi_application_main, if the library that loads us is older than the headers we were compiled with,
+ * or has another ABI number.
  */
 #define AWSGI_APPLICATION_INIT(api) \
     do { \
-        if ((api) == NULL || (api)->size < sizeof(awsgi_api)) \
+        if ((api) == NULL || (api)->size < sizeof(awsgi_api) || (api)->abi != AWSGI_ABI_VERSION) \
             return AWSGI_E_UNSUPPORTED; \
         awsgi_table = (api); \
     } while (0)

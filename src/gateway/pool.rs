@@ -144,7 +144,8 @@ impl Drop for Pool {
     }
 }
 
-/// The answer where the operating system gives no thread.
+/// The answer where the host gives no thread.
+#[cfg(feature = "ffi")]
 pub(crate) fn no_thread(errno: i32) -> Error {
     Error::new(
         Status::Limit,

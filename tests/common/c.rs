@@ -149,7 +149,10 @@ pub fn succeed(command: &mut Command) -> String {
 /// The command `awsgi`. `AWSGI_TEST_PRELOAD` names what it needs loaded before itself, when only the
 /// applications were compiled with a sanitizer.
 pub fn server() -> Command {
-    let mut command = Command::new(option_env!("CARGO_BIN_EXE_awsgi").expect("the feature cli"));
+    let Some(awsgi) = option_env!("CARGO_BIN_EXE_awsgi") else {
+        panic!("the command is not built: run with --all-features");
+    };
+    let mut command = Command::new(awsgi);
     command.env("ASAN_OPTIONS", "detect_leaks=1");
     if let Some(library) = std::env::var_os("AWSGI_TEST_PRELOAD") {
         command.env("LD_PRELOAD", library);

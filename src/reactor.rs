@@ -165,12 +165,14 @@ impl ReactorCell {
         CELLS[token.reactor() as usize].get().ok_or_else(stale)
     }
 
-    /// The cell at an address, if it is one of ours; nothing is read through the address.
+    /// The cell at an address, if it is one of ours and holds a reactor; nothing is read through
+    /// the address.
     #[cfg(feature = "ffi")]
     pub(crate) fn at(address: *const u8) -> Option<&'static ReactorCell> {
         let offset = (address as usize).checked_sub(CELLS.as_ptr() as usize)?;
         let cell = CELLS.get(offset / size_of::<OnceLock<ReactorCell>>())?.get()?;
-        std::ptr::eq(std::ptr::from_ref(cell).cast(), address).then_some(cell)
+        let ours = std::ptr::eq(std::ptr::from_ref(cell).cast(), address);
+        (ours && cell.live.load(Ordering::Acquire)).then_some(cell)
     }
 
     pub(crate) fn number(&self) -> u16 {

@@ -122,16 +122,18 @@ pub struct Report {
 
 /// What a reactor number stands for, for as long as the process lives: tokens reach their slots
 /// through it, also after the reactor is gone.
-pub(crate) struct Cell {
+pub(crate) struct ReactorCell {
     number: u16,
     slots: Slots,
     signal: Signal,
     stop: AtomicBool,
+    /// A reactor has this number.
+    live: AtomicBool,
     forks: AtomicU32,
     state: OwnerCell<Option<Box<State>>>,
 }
 
-static CELLS: [OnceLock<Cell>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
+static CELLS: [OnceLock<ReactorCell>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
 
 /// Reactor numbers that nobody uses, oldest first, and the first that nobody ever used.
 static FREE: Mutex<(Vec<u16>, u16)> = Mutex::new((Vec::new(), 0));
@@ -140,7 +142,7 @@ static FREE: Mutex<(Vec<u16>, u16)> = Mutex::new((Vec::new(), 0));
 pub(crate) struct State {
     pub(crate) core: Core,
     pub(crate) exchanges: Exchanges,
-    cell: &'static Cell,
+    cell: &'static ReactorCell,
     options: ReactorOptions,
     selector: Box<dyn Selector>,
     descriptors: Descriptors,
@@ -157,10 +159,18 @@ pub(crate) struct State {
     reported: Deadline,
 }
 
-impl Cell {
+impl ReactorCell {
     /// The cell of a token's reactor.
-    pub(crate) fn of(token: Token) -> Result<&'static Cell> {
+    pub(crate) fn of(token: Token) -> Result<&'static ReactorCell> {
         CELLS[token.reactor() as usize].get().ok_or_else(stale)
+    }
+
+    /// The cell at an address, if it is one of ours; nothing is read through the address.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn at(address: *const u8) -> Option<&'static ReactorCell> {
+        let offset = (address as usize).checked_sub(CELLS.as_ptr() as usize)?;
+        let cell = CELLS.get(offset / size_of::<OnceLock<ReactorCell>>())?.get()?;
+        std::ptr::eq(std::ptr::from_ref(cell).cast(), address).then_some(cell)
     }
 
     pub(crate) fn number(&self) -> u16 {
@@ -211,17 +221,23 @@ impl Cell {
 /// not end it.
 #[derive(Clone)]
 pub struct Reactor {
-    cell: &'static Cell,
+    cell: &'static ReactorCell,
     /// Bound to the thread on which it was made or adopted.
     thread: PhantomData<*const ()>,
 }
 
 /// A reactor between two owners.
 pub struct Released {
-    cell: &'static Cell,
+    cell: &'static ReactorCell,
 }
 
 impl Released {
+    /// One that C holds by its pointer; it may have been freed meanwhile.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn of(cell: &'static ReactorCell) -> Result<Released> {
+        if cell.live.load(Ordering::Acquire) { Ok(Released { cell }) } else { Err(stale()) }
+    }
+
     /// Makes the calling thread the owner.
     ///
     /// # Errors
@@ -262,11 +278,12 @@ impl Reactor {
                 free.0.remove(0)
             }
         };
-        let cell = CELLS[usize::from(number)].get_or_init(|| Cell {
+        let cell = CELLS[usize::from(number)].get_or_init(|| ReactorCell {
             number,
             slots: Slots::new(),
             signal: Signal::new(),
             stop: AtomicBool::new(false),
+            live: AtomicBool::new(false),
             forks: AtomicU32::new(0),
             state: OwnerCell::new(None),
         });
@@ -277,7 +294,10 @@ impl Reactor {
             cell.state.with(|slot| *slot = Some(state))
         });
         match made {
-            Ok(()) => Ok(Reactor::from_cell(cell)),
+            Ok(()) => {
+                cell.live.store(true, Ordering::Release);
+                Ok(Reactor::from_cell(cell))
+            }
             Err(error) => {
                 cell.signal.close();
                 let _ = cell.state.release();
@@ -287,12 +307,12 @@ impl Reactor {
         }
     }
 
-    pub(crate) fn from_cell(cell: &'static Cell) -> Reactor {
+    pub(crate) fn from_cell(cell: &'static ReactorCell) -> Reactor {
         Reactor { cell, thread: PhantomData }
     }
 
-    #[cfg_attr(not(feature = "ffi"), expect(dead_code))]
-    pub(crate) fn cell(&self) -> &'static Cell {
+    #[cfg(feature = "ffi")]
+    pub(crate) fn cell(&self) -> &'static ReactorCell {
         self.cell
     }
 
@@ -471,6 +491,7 @@ impl Reactor {
         self.with(|state| state.check_free())??;
         let state = self.cell.state.with(|state| state.take())?;
         if let Some(mut state) = state {
+            self.cell.live.store(false, Ordering::Release);
             state.end();
         }
         self.cell.signal.close();
@@ -488,7 +509,7 @@ fn give_back(number: u16) {
 /// Stops a reactor's turn from any thread.
 #[derive(Clone, Copy)]
 pub struct Stopper {
-    cell: &'static Cell,
+    cell: &'static ReactorCell,
 }
 
 impl Stopper {
@@ -508,7 +529,7 @@ impl Stopper {
 /// `Stale` for an event that ended; `Invalid` for bits that are no readiness, or for a waitable
 /// that is not an event.
 pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
-    let cell = Cell::of(waitable)?;
+    let cell = ReactorCell::of(waitable)?;
     cell.check(waitable)?;
     if waitable.kind() != Some(Kind::Waitable) {
         return Err(Error::new(Status::Invalid, format!("{waitable:?} is not a waitable")));
@@ -537,7 +558,7 @@ fn on_token(
     kind: Kind,
     work: impl FnOnce(&mut State, u32, Option<u32>) -> Result<u64> + Send + 'static,
 ) -> Result<u64> {
-    let cell = Cell::of(token)?;
+    let cell = ReactorCell::of(token)?;
     cell.check(token)?;
     Reactor::from_cell(cell).act(move |state, maker| {
         let slot = state.core.find(token, kind)?;
@@ -614,7 +635,7 @@ pub fn wait_forget(wait: Token) -> Result<()> {
 
 impl State {
     fn new(
-        cell: &'static Cell,
+        cell: &'static ReactorCell,
         options: &ReactorOptions,
         mut selector: Box<dyn Selector>,
     ) -> Result<Box<State>> {
@@ -669,7 +690,7 @@ impl State {
         }))
     }
 
-    pub(crate) fn cell(&self) -> &'static Cell {
+    pub(crate) fn cell(&self) -> &'static ReactorCell {
         self.cell
     }
 

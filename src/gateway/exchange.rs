@@ -10,7 +10,7 @@ use super::input::Read;
 use super::output::{Head, Taken};
 use crate::core::{Completion, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
-use crate::reactor::{Cell, Reactor, State};
+use crate::reactor::{ReactorCell, Reactor, State};
 
 thread_local! {
     /// The exchange for which this pool thread runs.
@@ -26,8 +26,8 @@ pub struct Exchange(Token);
 
 /// Where a call of the application's half is made.
 enum Place {
-    Owner(&'static Cell),
-    Pool(&'static Cell, Arc<Shared>),
+    Owner(&'static ReactorCell),
+    Pool(&'static ReactorCell, Arc<Shared>),
 }
 
 /// Runs `f` as the pool thread of an exchange.
@@ -48,7 +48,7 @@ pub(crate) fn on_pool_thread<R>(
 }
 
 /// Has the owner do `work` if the calling thread runs an exchange of that reactor's.
-pub(crate) fn through_owner(cell: &'static Cell, work: Work) -> Option<Result<u64>> {
+pub(crate) fn through_owner(cell: &'static ReactorCell, work: Work) -> Option<Result<u64>> {
     let (exchange, shared) = RUNNING.with(|running| running.borrow().clone())?;
     if exchange.0.reactor() != cell.number() {
         return None;
@@ -79,7 +79,7 @@ impl Exchange {
     }
 
     fn place(self) -> Result<Place> {
-        let cell = Cell::of(self.0)?;
+        let cell = ReactorCell::of(self.0)?;
         if cell.is_owner() {
             return Ok(Place::Owner(cell));
         }
@@ -101,7 +101,7 @@ impl Exchange {
     }
 
     fn owner<R>(self, f: impl FnOnce(&mut State, u32) -> Result<R>) -> Result<R> {
-        let cell = Cell::of(self.0)?;
+        let cell = ReactorCell::of(self.0)?;
         cell.check(self.0)?;
         cell.with(|state| {
             let key = state.exchange_key(self.0)?;
@@ -344,6 +344,15 @@ impl Exchange {
     /// `Stale` after [`end`](Exchange::end).
     pub fn take(self) -> Result<Taken> {
         self.host(|state, key| Ok(state.shared(key).lock().output.take()))
+    }
+
+    /// Whether everything of the response was taken.
+    ///
+    /// # Errors
+    ///
+    /// `Stale` after [`end`](Exchange::end).
+    pub fn is_complete(self) -> Result<bool> {
+        self.host(|state, key| Ok(state.shared(key).lock().output.is_drained()))
     }
 
     /// `len` bytes of what was taken are sent: the application has room for as many.

@@ -21,6 +21,8 @@ pub use application::{Application, Run, Step, Style, Worker};
 pub use exchange::Exchange;
 pub(crate) use exchange::{POKE, runs_here, through_owner};
 pub use output::{Head, Taken};
+#[cfg(feature = "ffi")]
+pub(crate) use pool::no_thread;
 pub(crate) use records::Exchanges;
 pub(crate) use runner::Job;
 
@@ -96,7 +98,26 @@ pub struct Gateway {
     key: u32,
 }
 
+/// A gateway without the bond to its thread, for those who keep it in a table.
+#[cfg(feature = "ffi")]
+pub(crate) struct GatewayRef {
+    cell: &'static crate::reactor::ReactorCell,
+    key: u32,
+}
+
+#[cfg(feature = "ffi")]
+impl GatewayRef {
+    pub(crate) fn gateway(&self) -> Gateway {
+        Gateway { reactor: Reactor::from_cell(self.cell), key: self.key }
+    }
+}
+
 impl Gateway {
+    #[cfg(feature = "ffi")]
+    pub(crate) fn to_ref(&self) -> GatewayRef {
+        GatewayRef { cell: self.reactor.cell(), key: self.key }
+    }
+
     /// Binds an application to a reactor; makes the application's part for this worker.
     ///
     /// # Errors

@@ -102,6 +102,11 @@ impl Output {
         self.ended
     }
 
+    /// Whether nothing is left to take, nor will be.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.ended && self.pending.is_empty()
+    }
+
     /// How much the application has written.
     pub(crate) fn written(&self) -> u64 {
         self.written

@@ -5,7 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
+#[cfg(feature = "ffi")]
+use crate::error::Status;
 use crate::reactor::Spawn;
 use crate::sources::thread;
 
@@ -144,7 +146,8 @@ impl Drop for Pool {
     }
 }
 
-/// The answer where the operating system gives no thread.
+/// The answer where the host gives no thread.
+#[cfg(feature = "ffi")]
 pub(crate) fn no_thread(errno: i32) -> Error {
     Error::new(
         Status::Limit,

@@ -420,6 +420,7 @@ impl State {
         Ok(taken)
     }
 
+    #[cfg(feature = "ffi")]
     /// Where a host keeps what it borrowed; dropped when it ends the exchange.
     pub(super) fn lent(&mut self, key: u32) -> &mut Option<Box<dyn Any + Send>> {
         &mut self.exchanges.record(key).lent

@@ -10,7 +10,7 @@ use super::flow::{Call, Reply, Shared, gone};
 use super::records::Phase;
 use crate::core::{Completion, Deadline, Owner, Readiness, WaitSpec};
 use crate::error::{Error, Result, Status};
-use crate::reactor::{Cell, State, level};
+use crate::reactor::{ReactorCell, State, level};
 
 /// Yields in a row after which an application that neither writes nor waits is slowed down.
 const YIELDS: u8 = 100;
@@ -35,7 +35,7 @@ impl Job {
     }
 
     /// Runs it on the owner's thread; `cell` is not borrowed.
-    pub(crate) fn run(self, cell: &'static Cell) -> Result<()> {
+    pub(crate) fn run(self, cell: &'static ReactorCell) -> Result<()> {
         match self {
             Job::Step { key, exchange, mut run, done } => {
                 let step = caught(|| run.run(exchange, &done));

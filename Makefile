@@ -1,0 +1,89 @@
+# `make` lists what can be made.
+BIND ?= 127.0.0.1:8080
+PREFIX ?= /usr/local
+CARGO ?= cargo
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ABI := $(shell sed -n 's/^const ABI: u32 = \([0-9]*\);/\1/p' build.rs)
+SO := libawsgi.so.$(ABI).$(subst $() ,.,$(wordlist 2,3,$(subst ., ,$(VERSION))))
+
+# The C examples use the headers of this tree and the library beside the command.
+EXAMPLES := $(MAKE) --no-print-directory --silent -C c-examples OUT=$(CURDIR)/target/examples \
+	AWSGI_CFLAGS=-I$(CURDIR)/include \
+	AWSGI_LIBS='-L$(CURDIR)/target/release -Wl,-rpath,$(CURDIR)/target/release -lawsgi'
+
+help:
+	@echo 'make serve                 build, and serve the demo application on http://127.0.0.1:8080'
+	@echo '  BIND=ADDR:PORT           ... on another address'
+	@echo 'make test                  run everything that decides whether a change is good'
+	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
+	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
+	@echo 'make build                 the command, the libraries and the C examples'
+	@echo 'make install               PREFIX=/usr/local DESTDIR='
+	@echo 'make uninstall             take away what install put there'
+	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep or bench'
+	@echo 'make clean                 delete what was built'
+
+deps:
+	@scripts/deps $(or $(SCOPE),test)
+
+build: command library
+	@$(EXAMPLES)
+
+# The command, and the library that the C examples link.
+command:
+	@scripts/deps serve
+	@$(CARGO) build --release --features cli
+	@ln -sf libawsgi.so target/release/libawsgi.so.$(ABI)
+
+serve: command
+	@$(EXAMPLES)
+	@scripts/serve $(BIND)
+
+test:
+	@scripts/deps test
+	@scripts/test $(ONLY)
+
+test-deep:
+	@scripts/deps deep
+	@scripts/test-deep $(ONLY)
+
+bench:
+	@scripts/deps bench
+	@$(CARGO) bench --quiet --features cli --bench awsgi -- $(ONLY)
+
+# The libraries as they are installed. Each kind is built by itself, because cargo optimises less when
+# it builds several at once, and in a folder of its own, because they have the same names.
+PACKAGE := $(CARGO) rustc --quiet --release --lib --features ffi,server --target-dir target/package
+library:
+	@scripts/deps serve
+	@$(PACKAGE) --crate-type cdylib
+	@$(PACKAGE) --crate-type staticlib -- \
+		--print native-static-libs=$(CURDIR)/target/package/native-static-libs \
+		2>target/package/log || { cat target/package/log >&2; exit 1; }
+
+DEST = $(DESTDIR)$(PREFIX)
+install: command library
+	@[ "$$(uname)" = Linux ] || { echo 'awsgi: make install knows Linux only; copy target/package/release/libawsgi.* and include/*.h by hand' >&2; exit 1; }
+	@install -d $(DEST)/bin $(DEST)/include $(DEST)/lib/pkgconfig
+	@install -m 755 target/release/awsgi $(DEST)/bin/awsgi
+	@install -m 644 include/awsgi.h include/awsgi_application.h $(DEST)/include
+	@install -m 755 target/package/release/libawsgi.so $(DEST)/lib/$(SO)
+	@ln -sf $(SO) $(DEST)/lib/libawsgi.so.$(ABI)
+	@ln -sf libawsgi.so.$(ABI) $(DEST)/lib/libawsgi.so
+	@install -m 644 target/package/release/libawsgi.a $(DEST)/lib/libawsgi.a
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e "s|@LIBS_PRIVATE@|$$(cat target/package/native-static-libs)|" \
+		awsgi.pc.in > target/package/awsgi.pc
+	@install -m 644 target/package/awsgi.pc $(DEST)/lib/pkgconfig/awsgi.pc
+	@echo 'installed awsgi $(VERSION) under $(DEST)'
+
+uninstall:
+	@rm -f $(DEST)/bin/awsgi $(DEST)/include/awsgi.h $(DEST)/include/awsgi_application.h \
+		$(DEST)/lib/libawsgi.so $(DEST)/lib/libawsgi.so.$(ABI) $(DEST)/lib/$(SO) \
+		$(DEST)/lib/libawsgi.a $(DEST)/lib/pkgconfig/awsgi.pc
+
+clean:
+	@rm -rf target
+
+.PHONY: help deps build command serve test test-deep bench library install uninstall clean

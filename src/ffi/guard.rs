@@ -1,0 +1,184 @@
+//! What every function of the C ABI goes through: panics are caught, failures are kept for
+//! `awsgi_last_error`, pointers are checked.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::status::{AWSGI_OK, awsgi_status};
+use super::token::awsgi_slice;
+use crate::error::{Error, Result, Status};
+
+thread_local! {
+    static LAST: RefCell<Option<Error>> = const { RefCell::new(None) };
+}
+
+/// Runs the body of a function of the ABI.
+pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> awsgi_status {
+    // The state behind a panic is not left half-changed: what panicked is an object's own, and
+    // its lock or borrow ends with the unwinding.
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Err(Error::new(
+            Status::Panic,
+            format!("a bug in libawsgi was caught: {what}; end the object involved, and report it"),
+        ))
+    });
+    match result {
+        Ok(()) => AWSGI_OK,
+        Err(error) => {
+            let status = error.status() as awsgi_status;
+            keep(error);
+            status
+        }
+    }
+}
+
+/// Keeps a failure as this thread's last one.
+pub(super) fn keep(error: Error) {
+    // A thread that is ending has no place for it any more.
+    let _ = LAST.try_with(|last| last.replace(Some(error)));
+}
+
+/// This thread's last failure.
+pub(super) fn last() -> Option<Error> {
+    LAST.try_with(|last| last.borrow().clone()).ok().flatten()
+}
+
+/// Forgets this thread's last failure.
+pub(super) fn forget_last() {
+    let _ = LAST.try_with(|last| last.replace(None));
+}
+
+pub(super) fn null(what: &'static str) -> Error {
+    Error::new(Status::Null, format!("{what} is NULL: give a valid pointer"))
+}
+
+/// A place for a result: written at once with nothing, so that it is defined whatever follows.
+///
+/// # Safety
+///
+/// `place` is NULL or valid for a write.
+pub(super) unsafe fn out<'a, T: Default>(place: *mut T, what: &'static str) -> Result<&'a mut T> {
+    if place.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: not NULL, and the caller vouches for the rest; what was there is not read.
+    unsafe {
+        place.write(T::default());
+        Ok(&mut *place)
+    }
+}
+
+/// The same for a result that the caller may not want.
+///
+/// # Safety
+///
+/// `place` is NULL or valid for a write.
+pub(super) unsafe fn out_if_wanted<'a, T: Default>(place: *mut T) -> Option<&'a mut T> {
+    // SAFETY: as the caller vouches.
+    unsafe { out(place, "").ok() }
+}
+
+/// An array of C as a slice. `(NULL, 0)` is an empty one.
+///
+/// # Safety
+///
+/// `data` points to `len` elements that live and do not change for `'a`, or `len` is 0.
+pub(super) unsafe fn array<'a, T>(data: *const T, len: usize, what: &'static str) -> Result<&'a [T]> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if data.is_null() {
+        return Err(null(what));
+    }
+    if len > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(Error::new(Status::Invalid, format!("{what} is longer than memory: check its length")));
+    }
+    // SAFETY: not NULL and of a possible length; the caller vouches for the rest.
+    Ok(unsafe { std::slice::from_raw_parts(data, len) })
+}
+
+/// The bytes of a slice of C's.
+///
+/// # Safety
+///
+/// As for [`array`].
+pub(super) unsafe fn bytes<'a>(slice: awsgi_slice, what: &'static str) -> Result<&'a [u8]> {
+    // SAFETY: as the caller vouches.
+    unsafe { array(slice.data, slice.len, what) }
+}
+
+/// A C string, which may be NULL.
+///
+/// # Safety
+///
+/// `string` is NULL, or ends in a NUL and lives for `'a`.
+pub(super) unsafe fn string<'a>(string: *const c_char, what: &'static str) -> Result<Option<&'a str>> {
+    if string.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: as the caller vouches.
+    let string = unsafe { CStr::from_ptr(string) };
+    string.to_str().map(Some).map_err(|_| {
+        Error::new(Status::Invalid, format!("{what} is not UTF-8: give it in UTF-8"))
+    })
+}
+
+/// Reads a structure that begins with its size. One that is shorter than ours, from a program
+/// compiled earlier, reads as if the rest were zero; one that is longer, from a program compiled
+/// later, may ask for nothing we do not know.
+///
+/// # Safety
+///
+/// `place` is NULL or points to a structure whose first field is its size in bytes; `T` is such a
+/// structure, of integers and pointers only, for which all zeros is a value.
+pub(super) unsafe fn sized<T: Copy>(place: *const T, first: usize, what: &'static str) -> Result<T> {
+    if place.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the structure begins with its size.
+    let size = unsafe { place.cast::<usize>().read() };
+    if size < first || size > 1 << 16 {
+        return Err(Error::new(
+            Status::Invalid,
+            format!("the size of {what} is {size}: set it with its _INIT macro"),
+        ));
+    }
+    // SAFETY: the structure has `size` bytes, and a `T` may be all zeros; not more than a `T` is
+    // written.
+    unsafe {
+        if size > size_of::<T>() {
+            let rest = array(place.cast::<u8>().add(size_of::<T>()), size - size_of::<T>(), what)?;
+            if rest.iter().any(|byte| *byte != 0) {
+                return Err(Error::new(
+                    Status::Unsupported,
+                    format!("{what} asks for something that this libawsgi does not know: use a newer one"),
+                ));
+            }
+        }
+        let mut value = std::mem::zeroed::<T>();
+        std::ptr::copy_nonoverlapping(
+            place.cast::<u8>(),
+            (&raw mut value).cast::<u8>(),
+            size.min(size_of::<T>()),
+        );
+        Ok(value)
+    }
+}
+
+/// Refuses flags that are not known.
+pub(super) fn flags(given: u32, known: u32, what: &'static str) -> Result<()> {
+    if given & !known == 0 {
+        return Ok(());
+    }
+    Err(Error::new(Status::Invalid, format!("{:#x} is no flag of {what}", given & !known)))
+}
+
+pub(super) fn unsupported(what: &'static str) -> Error {
+    Error::new(Status::Unsupported, format!("{what} is announced, but not in this release"))
+}

@@ -1,0 +1,33 @@
+//! The C ABI: check, convert, call, report.
+//!
+//! One file per section of `include/awsgi.h`, in the header's order; the comments here are the
+//! header's, written for people who do not know Rust. Pointers that C owns are checked against
+//! what we handed out before anything is read through them.
+#![allow(non_camel_case_types)]
+
+mod status;
+mod token;
+mod completion;
+mod reactor;
+mod waitable;
+mod wait;
+mod exchange;
+mod application;
+mod gateway;
+mod server;
+
+mod guard;
+mod load;
+mod owned;
+
+pub use application::*;
+pub use completion::*;
+pub use exchange::*;
+pub use gateway::*;
+pub use load::load;
+pub use reactor::*;
+pub use server::*;
+pub use status::*;
+pub use token::*;
+pub use wait::*;
+pub use waitable::*;

@@ -1,0 +1,538 @@
+//! The reactor on real descriptors, clocks and threads.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use awsgi::{
+    Completion, Deadline, Mode, Outcome, Reactor, ReactorOptions, Readiness, Report, Status, Token,
+    Turn, WaitSpec, Watch, notify, wait_cancel, wait_forget, waitable_close, waitable_take,
+};
+
+const SECOND: u64 = 1_000_000_000;
+const MILLISECOND: u64 = 1_000_000;
+
+fn owned() -> Reactor {
+    Reactor::new(&ReactorOptions::default()).unwrap()
+}
+
+fn nested() -> Reactor {
+    Reactor::new(&ReactorOptions { mode: Mode::Nested, ..Default::default() }).unwrap()
+}
+
+/// One turn that may block for a generous while.
+fn turn(reactor: &Reactor) -> (Vec<Completion>, Report) {
+    let deadline = Deadline::at(reactor.now().unwrap() + 20 * SECOND);
+    let mut done = Vec::new();
+    let turn = Turn { deadline, ..Default::default() };
+    let report = reactor.turn(&turn, |completion| done.push(completion)).unwrap();
+    (done, report)
+}
+
+/// Turns until a wait of the host's has completed.
+fn completion(reactor: &Reactor) -> Completion {
+    loop {
+        let (done, _) = turn(reactor);
+        assert!(done.len() < 2, "one wait completed twice, or two did: {done:?}");
+        if let Some(done) = done.into_iter().next() {
+            return done;
+        }
+    }
+}
+
+/// One turn that does not wait.
+fn glance(reactor: &Reactor) -> Vec<Completion> {
+    let mut done = Vec::new();
+    reactor.turn(&Turn::default(), |completion| done.push(completion)).unwrap();
+    done
+}
+
+fn end(reactor: Reactor) {
+    reactor.close().unwrap();
+    while !turn(&reactor).1.closed {}
+    reactor.free().unwrap();
+}
+
+fn readable(waitable: Token) -> [Watch; 1] {
+    [Watch { waitable, interest: Readiness::READABLE }]
+}
+
+fn writable(waitable: Token) -> [Watch; 1] {
+    [Watch { waitable, interest: Readiness::WRITABLE }]
+}
+
+fn in_ns(reactor: &Reactor, ns: u64) -> Deadline {
+    Deadline::at(reactor.now().unwrap() + ns)
+}
+
+fn pair() -> (UnixStream, UnixStream) {
+    let (a, b) = UnixStream::pair().unwrap();
+    a.set_nonblocking(true).unwrap();
+    (a, b)
+}
+
+/// Moves a socket to a number that no other test meets by chance: tests run side by side, and a
+/// number that is closed is soon somebody else's.
+fn far_from_others(socket: UnixStream, number: RawFd) -> RawFd {
+    // SAFETY: takes no pointers.
+    let fd = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number) };
+    assert_eq!(fd, number);
+    fd
+}
+
+fn close(fd: RawFd) {
+    // SAFETY: the test's own descriptor, from `far_from_others`.
+    assert_eq!(unsafe { libc::close(fd) }, 0);
+}
+
+/// Whether poll(2) calls a descriptor readable within a time.
+fn polls_readable(fd: RawFd, ms: i32) -> bool {
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one pollfd that lives through the call.
+    unsafe { libc::poll(&mut entry, 1, ms) == 1 }
+}
+
+#[test]
+fn a_descriptor_that_is_ready_before_the_wait_or_after_completes_it() {
+    let reactor = owned();
+    let (a, mut b) = pair();
+    let waitable = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    for early in [true, false, true, true, false] {
+        if early {
+            b.write_all(b"x").unwrap();
+        }
+        let spec = readable(waitable);
+        let wait = reactor.wait_start(&WaitSpec::any(&spec).user_data(7)).unwrap();
+        if !early {
+            assert_eq!(glance(&reactor), []);
+            b.write_all(b"x").unwrap();
+        }
+        let done = completion(&reactor);
+        assert_eq!((done.wait, done.user_data), (wait, 7));
+        assert_eq!((done.outcome, done.ready), (Outcome::Ready, Readiness::READABLE));
+        (&a).read_exact(&mut [0]).unwrap();
+    }
+    end(reactor);
+}
+
+#[test]
+fn a_one_shot_wait_answers_what_poll_would_say_each_time() {
+    let reactor = owned();
+    let (a, mut b) = pair();
+    let waitable = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    b.write_all(b"never read").unwrap();
+    for _ in 0..5 {
+        reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap();
+        assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+    }
+    end(reactor);
+}
+
+#[test]
+fn readers_and_writers_of_one_descriptor_do_not_disturb_each_other() {
+    let reactor = owned();
+    let (a, mut b) = pair();
+    let first = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    let second = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(first)).user_data(1)).unwrap();
+    reactor.wait_start(&WaitSpec::any(&writable(second)).user_data(2)).unwrap();
+    assert_eq!(completion(&reactor).user_data, 2);
+    assert_eq!(glance(&reactor), []);
+    waitable_close(second).unwrap();
+    b.write_all(b"x").unwrap();
+    assert_eq!(completion(&reactor).user_data, 1);
+    end(reactor);
+}
+
+#[test]
+fn a_peer_that_leaves_hangs_up() {
+    let reactor = owned();
+    let (a, b) = pair();
+    let waitable = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    let spec = [Watch { waitable, interest: Readiness::READ_CLOSED }];
+    reactor.wait_start(&WaitSpec::any(&spec)).unwrap();
+    (&b).write_all(b"data does not complete it").unwrap();
+    assert_eq!(glance(&reactor), []);
+    drop(b);
+    assert!(completion(&reactor).ready.contains(Readiness::READ_CLOSED));
+    end(reactor);
+}
+
+#[test]
+fn a_deadline_is_never_early_and_soon_after() {
+    for reactor in [owned(), nested()] {
+        for ns in [0, 1, 300_000, MILLISECOND, 2_700_000, 20 * MILLISECOND] {
+            let deadline = in_ns(&reactor, ns);
+            reactor.wait_start(&WaitSpec::sleep(deadline)).unwrap();
+            let done = loop {
+                if let Ok(fd) = reactor.fd() {
+                    assert!(polls_readable(fd, 20_000), "the deadline makes it readable");
+                }
+                let (done, report) = turn(&reactor);
+                match done.first() {
+                    Some(done) => break *done,
+                    None => assert!(report.next_deadline <= deadline),
+                }
+            };
+            let now = reactor.now().unwrap();
+            assert_eq!(done.outcome, Outcome::TimedOut);
+            assert!(now >= deadline.nanoseconds(), "early");
+            assert!(now < deadline.nanoseconds() + SECOND, "late");
+        }
+        end(reactor);
+    }
+}
+
+#[test]
+fn a_turn_ends_at_its_deadline() {
+    let reactor = owned();
+    let before = reactor.now().unwrap();
+    let deadline = Deadline::at(before + 5 * MILLISECOND);
+    let report = reactor.turn(&Turn { deadline, ..Default::default() }, |_| ()).unwrap();
+    assert!(reactor.now().unwrap() >= deadline.nanoseconds());
+    assert_eq!((report.completions, report.next_deadline), (0, Deadline::FOREVER));
+    end(reactor);
+}
+
+#[test]
+fn an_event_wakes_the_turn_from_another_thread_and_stays_set_until_taken() {
+    for reactor in [owned(), nested()] {
+        let event = reactor.event().unwrap();
+        reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+        glance(&reactor);
+        let thread = std::thread::spawn(move || notify(event, Readiness::READABLE).unwrap());
+        if let Ok(fd) = reactor.fd() {
+            assert!(polls_readable(fd, 20_000));
+        }
+        assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+        thread.join().unwrap();
+        reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+        assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+        assert_eq!(waitable_take(event).unwrap(), 1);
+        assert_eq!(waitable_take(event).unwrap(), 0);
+        reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+        assert_eq!(glance(&reactor), []);
+        end(reactor);
+    }
+}
+
+#[test]
+fn no_notice_is_lost_between_sleeping_and_waking() {
+    for reactor in [owned(), nested()] {
+        let event = reactor.event().unwrap();
+        let answer = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let theirs = answer.clone();
+        let thread = std::thread::spawn(move || {
+            for round in 0..2_000 {
+                notify(event, Readiness::READABLE).unwrap();
+                while theirs.load(std::sync::atomic::Ordering::Acquire) == round {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        for round in 0..2_000 {
+            reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+            loop {
+                if let Ok(fd) = reactor.fd() {
+                    assert!(polls_readable(fd, 20_000), "round {round}: asleep with work");
+                }
+                let (done, _) = turn(&reactor);
+                if !done.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(waitable_take(event).unwrap(), 1);
+            answer.fetch_add(1, std::sync::atomic::Ordering::Release);
+        }
+        thread.join().unwrap();
+        end(reactor);
+    }
+}
+
+#[test]
+fn an_idle_nested_reactor_is_quiet_and_work_outside_of_a_turn_is_told() {
+    let reactor = nested();
+    let fd = reactor.fd().unwrap();
+    let event = reactor.event().unwrap();
+    let wait = reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    glance(&reactor);
+    assert!(!polls_readable(fd, 0));
+    wait_cancel(wait).unwrap();
+    assert!(polls_readable(fd, 0), "a cancel outside of a turn");
+    assert_eq!(completion(&reactor).outcome, Outcome::Cancelled);
+    assert!(!polls_readable(fd, 0));
+    reactor.wait_start(&WaitSpec::sleep(in_ns(&reactor, 3600 * SECOND))).unwrap();
+    assert!(polls_readable(fd, 0), "an earlier deadline outside of a turn");
+    assert_eq!(glance(&reactor), []);
+    assert!(!polls_readable(fd, 0));
+    end(reactor);
+}
+
+#[test]
+fn an_edge_triggered_outer_loop_misses_nothing() {
+    let reactor = nested();
+    let mut outer = mio::Poll::new().unwrap();
+    let mut events = mio::Events::with_capacity(8);
+    let fd = reactor.fd().unwrap();
+    let mut source = mio::unix::SourceFd(&fd);
+    outer.registry().register(&mut source, mio::Token(0), mio::Interest::READABLE).unwrap();
+    let pairs: Vec<_> = (0..50).map(|_| pair()).collect();
+    for (at, (a, b)) in pairs.iter().enumerate() {
+        let waitable = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+        reactor.wait_start(&WaitSpec::any(&readable(waitable)).user_data(at as u64)).unwrap();
+        (&*b).write_all(b"x").unwrap();
+    }
+    let mut seen = 0;
+    while seen < 50 {
+        outer.poll(&mut events, Some(Duration::from_secs(20))).unwrap();
+        assert!(!events.is_empty(), "the outer loop was not told of {} more", 50 - seen);
+        // One turn a report, room for three: the rest has to be told again.
+        let turn = Turn { capacity: 3, ..Default::default() };
+        seen += reactor.turn(&turn, |_| ()).unwrap().completions;
+    }
+    end(reactor);
+}
+
+#[test]
+fn a_full_array_holds_completions_back_in_order() {
+    let reactor = owned();
+    for user_data in 0..5 {
+        reactor.wait_start(&WaitSpec::sleep(Deadline::NOW).user_data(user_data)).unwrap();
+    }
+    let mut seen = Vec::new();
+    for expected_more in [true, true, false] {
+        let turn = Turn { capacity: 2, ..Default::default() };
+        let report = reactor.turn(&turn, |done| seen.push(done.user_data)).unwrap();
+        assert_eq!(report.more, expected_more);
+    }
+    seen.sort();
+    assert_eq!(seen, [0, 1, 2, 3, 4]);
+    end(reactor);
+}
+
+#[test]
+fn files_are_always_ready() {
+    let reactor = owned();
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let directory = std::fs::File::open(".").unwrap();
+    for file in [&file, &directory] {
+        let waitable = reactor.descriptor(file.as_raw_fd(), false).unwrap();
+        let spec = [Watch { waitable, interest: Readiness::READABLE | Readiness::WRITABLE }];
+        reactor.wait_start(&WaitSpec::any(&spec)).unwrap();
+        assert_eq!(completion(&reactor).ready, Readiness::READABLE | Readiness::WRITABLE);
+    }
+    end(reactor);
+}
+
+#[test]
+fn descriptors_that_cannot_be_waited_for_are_refused_at_once() {
+    let reactor = nested();
+    assert_eq!(reactor.descriptor(-1, false).unwrap_err().errno(), libc::EBADF);
+    let fd = far_from_others(pair().0, 800);
+    let waitable = reactor.descriptor(fd, false).unwrap();
+    close(fd);
+    assert_eq!(reactor.descriptor(fd, false).unwrap_err().errno(), libc::EBADF);
+    let error = reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap_err();
+    assert_eq!((error.status(), error.errno()), (Status::Os, libc::EBADF));
+    let own = reactor.fd().unwrap();
+    assert_eq!(reactor.descriptor(own, false).unwrap_err().status(), Status::Nesting);
+    end(reactor);
+}
+
+#[test]
+fn a_loop_that_watches_this_reactor_is_refused() {
+    let reactor = nested();
+    let mut outer = mio::Poll::new().unwrap();
+    let fd = reactor.fd().unwrap();
+    let mut source = mio::unix::SourceFd(&fd);
+    outer.registry().register(&mut source, mio::Token(0), mio::Interest::READABLE).unwrap();
+    let waitable = reactor.descriptor(outer.as_raw_fd(), false).unwrap();
+    let error = reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap_err();
+    assert_eq!(error.status(), Status::Nesting);
+    outer.poll(&mut mio::Events::with_capacity(1), Some(Duration::ZERO)).unwrap();
+    end(reactor);
+}
+
+#[test]
+fn a_number_that_was_closed_and_reused_wakes_nobody_wrongly() {
+    let reactor = owned();
+    let (a, _b) = pair();
+    let fd = far_from_others(a, 900);
+    let waitable = reactor.descriptor(fd, false).unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(waitable)).user_data(1)).unwrap();
+    close(fd);
+    let (c, mut d) = pair();
+    assert_eq!(far_from_others(c, fd), fd);
+    let again = reactor.descriptor(fd, true).unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(again)).user_data(2)).unwrap();
+    let done = completion(&reactor);
+    assert_eq!((done.user_data, done.outcome), (1, Outcome::Closed));
+    assert_eq!(glance(&reactor), []);
+    d.write_all(b"x").unwrap();
+    let done = completion(&reactor);
+    assert_eq!((done.user_data, done.outcome), (2, Outcome::Ready));
+    end(reactor);
+}
+
+#[test]
+fn a_lent_descriptor_stays_open_and_a_given_one_is_closed() {
+    let reactor = owned();
+    let (a, b) = pair();
+    let lent = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(lent)).user_data(1)).unwrap();
+    waitable_close(lent).unwrap();
+    assert_eq!(completion(&reactor).outcome, Outcome::Closed);
+    (&a).write_all(b"still open").unwrap();
+    let fd = std::os::fd::IntoRawFd::into_raw_fd(a);
+    let given = reactor.descriptor(fd, true).unwrap();
+    waitable_close(given).unwrap();
+    let mut rest = Vec::new();
+    (&b).read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"still open");
+    assert_eq!(waitable_close(given).unwrap_err().status(), Status::Stale);
+    end(reactor);
+}
+
+#[test]
+fn a_descriptor_nobody_waits_for_stops_waking_the_reactor() {
+    let reactor = nested();
+    let fd = reactor.fd().unwrap();
+    let (a, mut b) = pair();
+    let waitable = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    let wait = reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap();
+    wait_forget(wait).unwrap();
+    let mut wakes = 0;
+    for _ in 0..10 {
+        b.write_all(b"x").unwrap();
+        if polls_readable(fd, 0) {
+            wakes += 1;
+            glance(&reactor);
+        }
+    }
+    assert_eq!(wakes, 2);
+    reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap();
+    assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+    end(reactor);
+}
+
+#[test]
+fn a_stop_from_another_thread_ends_the_blocking_turn() {
+    let reactor = owned();
+    let stopper = reactor.stopper();
+    let thread = std::thread::spawn(move || stopper.stop());
+    let (_, report) = turn(&reactor);
+    assert!(report.stopped);
+    thread.join().unwrap();
+    assert!(!glance_report(&reactor).stopped);
+    end(reactor);
+}
+
+fn glance_report(reactor: &Reactor) -> Report {
+    reactor.turn(&Turn::default(), |_| ()).unwrap()
+}
+
+#[test]
+fn only_the_owner_uses_a_reactor_and_ownership_can_move() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let wait = reactor.wait_start(&WaitSpec::any(&readable(event)).user_data(9)).unwrap();
+    std::thread::spawn(move || {
+        assert_eq!(waitable_close(event).unwrap_err().status(), Status::Thread);
+        assert_eq!(wait_cancel(wait).unwrap_err().status(), Status::Thread);
+    })
+    .join()
+    .unwrap();
+    let released = reactor.release().unwrap();
+    std::thread::spawn(move || {
+        let reactor = released.adopt().unwrap();
+        notify(event, Readiness::READABLE).unwrap();
+        assert_eq!(completion(&reactor).user_data, 9);
+        end(reactor);
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_token_is_stale_after_its_reactor_from_any_thread() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let wait = reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    let copy = reactor.clone();
+    end(reactor);
+    let check = move || {
+        assert_eq!(notify(event, Readiness::READABLE).unwrap_err().status(), Status::Stale);
+        assert_eq!(waitable_close(event).unwrap_err().status(), Status::Stale);
+        assert_eq!(wait_cancel(wait).unwrap_err().status(), Status::Stale);
+    };
+    check();
+    std::thread::spawn(check).join().unwrap();
+    assert!(copy.event().is_err());
+    for bits in [0, 1, u64::MAX, 1 << 60, 0x1234_5678_9abc_def0] {
+        let token = Token::from_bits(bits);
+        assert!(notify(token, Readiness::READABLE).is_err());
+        assert!(wait_forget(token).is_err());
+    }
+}
+
+#[test]
+fn a_reactor_is_freed_only_when_it_is_closed_and_empty() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    assert_eq!(reactor.free().unwrap_err().status(), Status::Busy);
+    reactor.close().unwrap();
+    assert_eq!(reactor.free().unwrap_err().status(), Status::Busy);
+    assert_eq!(reactor.event().unwrap_err().status(), Status::Closed);
+    let (done, report) = turn(&reactor);
+    assert_eq!(done[0].outcome, Outcome::Closed);
+    assert!(report.closed);
+    reactor.free().unwrap();
+    assert_eq!(reactor.free().unwrap_err().status(), Status::Thread);
+}
+
+#[test]
+fn a_forked_child_is_told_so() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    // SAFETY: the child only makes calls that touch no lock of another thread, and leaves.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let forked =
+            |result: awsgi::Result<()>| result.is_err_and(|error| error.status() == Status::Forked);
+        let told = forked(reactor.event().map(drop))
+            && forked(notify(event, Readiness::READABLE))
+            && forked(reactor.turn(&Turn::default(), |_| ()).map(drop));
+        // SAFETY: ends the child at once, without the parent's exit handlers.
+        unsafe { libc::_exit(if told { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for our own child.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+    notify(event, Readiness::READABLE).unwrap();
+    end(reactor);
+}
+
+#[test]
+fn a_hundred_waits_at_once_complete_once_each() {
+    let reactor = owned();
+    let pairs: Vec<_> = (0..100).map(|_| pair()).collect();
+    for (at, (a, _)) in pairs.iter().enumerate() {
+        let waitable = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+        reactor.wait_start(&WaitSpec::any(&readable(waitable)).user_data(at as u64)).unwrap();
+    }
+    for (_, b) in pairs.iter().rev() {
+        (&*b).write_all(b"x").unwrap();
+    }
+    let mut seen = vec![0; 100];
+    while seen.contains(&0) {
+        for done in turn(&reactor).0 {
+            seen[done.user_data as usize] += 1;
+        }
+    }
+    assert_eq!(glance(&reactor), []);
+    assert!(seen.iter().all(|count| *count == 1));
+    end(reactor);
+}

@@ -1,0 +1,85 @@
+//! What README.md and docs/ show is what the repository has.
+
+mod common;
+
+use common::header;
+
+#[test]
+fn c_programs_shown_are_those_of_the_examples() {
+    let examples: Vec<String> = std::fs::read_dir(header::root().join("c-examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".c") || name.ends_with(".h"))
+        .map(|name| header::read(&format!("c-examples/{name}")))
+        .collect();
+    for (page, language, block) in blocks() {
+        if language != "c" {
+            continue;
+        }
+        assert!(
+            examples.iter().any(|text| text.contains(block.trim_end())),
+            "{page} shows C that no file of c-examples/ contains, so nothing compiles it:\n{block}"
+        );
+    }
+}
+
+#[test]
+fn commands_shown_exist() {
+    let makefile = header::read("Makefile");
+    for (page, language, block) in blocks() {
+        if language != "sh" && language != "console" {
+            continue;
+        }
+        for line in block.lines() {
+            let line = line.trim().trim_start_matches("$ ");
+            let Some(target) = line.strip_prefix("make ").and_then(|rest| rest.split(' ').next())
+            else {
+                continue;
+            };
+            assert!(
+                makefile.lines().any(|rule| rule.starts_with(&format!("{target}:"))),
+                "{page} shows `make {target}`, which the Makefile does not have"
+            );
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for (page, text) in pages() {
+        let directory = header::root().join(&page).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1) {
+            let link = link.split([')', '#', ' ']).next().unwrap();
+            if link.is_empty() || link.contains(':') {
+                continue;
+            }
+            assert!(directory.join(link).exists(), "{page} links to {link}, which does not exist");
+        }
+    }
+}
+
+/// The pages for users: name and text.
+fn pages() -> Vec<(String, String)> {
+    let mut names = vec!["README.md".to_owned()];
+    for entry in std::fs::read_dir(header::root().join("docs")).into_iter().flatten() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") {
+            names.push(format!("docs/{name}"));
+        }
+    }
+    names.into_iter().map(|name| (name.clone(), header::read(&name))).collect()
+}
+
+/// The fenced blocks of the pages: page, language, text.
+fn blocks() -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for (page, text) in pages() {
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            let Some(language) = line.strip_prefix("```") else { continue };
+            let block: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            found.push((page.clone(), language.trim().to_owned(), block.join("\n") + "\n"));
+        }
+    }
+    found
+}

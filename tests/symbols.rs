@@ -1,0 +1,32 @@
+//! What the shared library exports is what the header declares.
+
+mod common;
+
+use common::{c, elf, header};
+
+#[test]
+fn the_exported_symbols_are_the_functions_of_the_header() {
+    let declared: Vec<String> = {
+        let mut names: Vec<_> = header::functions(&header::awsgi_h())
+            .into_iter()
+            .map(|function| function.name)
+            .collect();
+        names.sort();
+        names
+    };
+    assert!(!declared.is_empty(), "include/awsgi.h declares nothing");
+    let exported = elf::exported(&c::library());
+    let only = |these: &[String], those: &[String]| {
+        these.iter().filter(|name| !those.contains(name)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(only(&exported, &declared), [""; 0], "exported, but not in the header");
+    assert_eq!(only(&declared, &exported), [""; 0], "in the header, but not exported");
+}
+
+#[test]
+fn the_soname_holds_the_number_of_the_abi() {
+    let constants = header::constants(&header::awsgi_h());
+    let abi = constants.iter().find(|constant| constant.name == "AWSGI_ABI_VERSION");
+    let abi = &abi.expect("AWSGI_ABI_VERSION in the header").value;
+    assert_eq!(elf::soname(&c::library()), Some(format!("libawsgi.so.{abi}")));
+}

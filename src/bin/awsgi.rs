@@ -37,7 +37,7 @@ fn check(arguments: &Check) -> awsgi::Result<ExitCode> {
     };
     println!("name:  {}", application.name());
     println!("style: {style}");
-    println!("abi:   {}", awsgi::ffi::ABI);
+    println!("abi:   {}", awsgi::ffi::abi());
     Ok(ExitCode::SUCCESS)
 }
 

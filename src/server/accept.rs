@@ -62,7 +62,8 @@ impl Acceptor {
             if !self.starving {
                 self.starving = true;
                 let error = Error::os("accept connections", &error);
-                tracing::error!("{}; new connections wait until then", error.message());
+                let text = error.message();
+                hub.diagnostics.error(format_args!("{text}; new connections wait until then"));
             }
             // The socket stays readable: asking again at once would only burn the processor.
             tokio::time::sleep(BACK_OFF).await;

@@ -42,6 +42,7 @@ pub(super) struct Connection {
     link: Rc<Link>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "almost every connection is served all its life")]
 enum Stage {
     Serving(http1::Connection<TokioIo<Io>, Service>),
     /// The last response, one of our own, is being written.

@@ -90,7 +90,7 @@ impl Drop for Session {
             }
         }
         self.link.finish();
-        if let (Some(entry), Some(log)) = (self.entry.take(), &hub.log) {
+        if let (Some(entry), Some(log)) = (self.entry.take(), &hub.access_log) {
             entry.finish(log);
         }
     }

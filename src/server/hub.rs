@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::admission::{Admission, Permit};
 use super::deadlines::{Deadlines, Key};
+use super::diagnostics::Diagnostics;
 use super::link::Link;
 use super::mounts::Mounts;
 use super::options::{AccessLog, Limits};
@@ -36,7 +37,8 @@ pub(super) struct Hub {
     pub(super) limits: Limits,
     pub(super) times: Times,
     pub(super) admission: Arc<Admission>,
-    pub(super) log: Option<AccessLog>,
+    pub(super) access_log: Option<AccessLog>,
+    pub(super) diagnostics: Diagnostics,
     /// Set when the worker drains: what cannot be served any more is answered with 503.
     pub(super) draining: Cell<bool>,
     /// Told when the last connection has ended.
@@ -77,7 +79,8 @@ impl Hub {
         gateways: Mounts<Gateway>,
         limits: Limits,
         admission: Arc<Admission>,
-        log: Option<AccessLog>,
+        access_log: Option<AccessLog>,
+        diagnostics: Diagnostics,
     ) -> Rc<Hub> {
         let times = Times {
             header: limits.header_time.as_nanos() as u64,
@@ -89,7 +92,8 @@ impl Hub {
             limits,
             times,
             admission,
-            log,
+            access_log,
+            diagnostics,
             draining: Cell::new(false),
             quiet: Notify::new(),
             links: RefCell::default(),

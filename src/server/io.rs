@@ -93,7 +93,7 @@ impl Io {
     /// Has this response written before the socket is shut down.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         self.link.unread.set(true);
-        if let Some(log) = &self.link.hub.log {
+        if let Some(log) = &self.link.hub.access_log {
             let status = refusal.status.as_u16();
             log::unparsed(log, self.link.ends.remote.as_str(), status, refusal.text.len());
         }

@@ -35,6 +35,7 @@ mod body;
 mod calendar;
 mod connection;
 mod deadlines;
+mod diagnostics;
 mod driver;
 mod exchange;
 mod hub;
@@ -53,6 +54,7 @@ mod tests;
 mod worker;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -62,6 +64,7 @@ pub use listener::{Address, Listen};
 pub use options::{AccessLog, Limits, Ready, ServerOptions};
 
 use self::admission::Admission;
+use self::diagnostics::Diagnostics;
 use self::listener::Listener;
 use self::worker::{Order, Shared};
 use crate::error::{Error, Result, Status};
@@ -71,6 +74,7 @@ pub struct Server {
     shared: Arc<Shared>,
     /// Until it runs.
     idle: Mutex<Option<Idle>>,
+    running: AtomicBool,
 }
 
 struct Idle {
@@ -93,7 +97,8 @@ impl Server {
             orders: watch::Sender::new(Order::Prepare),
             admission: Admission::new(&options.limits),
             limits: options.limits,
-            log: options.access_log,
+            access_log: options.access_log,
+            diagnostics: Diagnostics::new(options.log),
             address: listener.address().clone(),
             application: options.application,
             mounts: options.mounts,
@@ -103,6 +108,7 @@ impl Server {
         Ok(Server {
             shared: Arc::new(shared),
             idle: Mutex::new(Some(Idle { listener, ready: options.ready })),
+            running: AtomicBool::new(false),
         })
     }
 
@@ -116,6 +122,11 @@ impl Server {
         self.shared.workers
     }
 
+    /// Whether a thread is in [`run`](Server::run).
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
     /// Serves until it has been drained, on threads of its own that take no signals. Can be
     /// called once.
     ///
@@ -124,13 +135,25 @@ impl Server {
     /// [`Status::State`] if it was called before; otherwise why a worker could not start or had
     /// to end, after the others have ended too.
     pub fn run(&self) -> Result<()> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Idle { listener, ready }) = idle else {
+        let idle = {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.is_some() {
+                self.running.store(true, Ordering::Release);
+            }
+            idle.take()
+        };
+        let Some(idle) = idle else {
             return Err(Error::new(
                 Status::State,
                 "the server has been run before: make another one to serve again",
             ));
         };
+        let outcome = self.run_workers(idle);
+        self.running.store(false, Ordering::Release);
+        outcome
+    }
+
+    fn run_workers(&self, Idle { listener, ready }: Idle) -> Result<()> {
         let mut outcome = Ok(());
         let (sender, starts) = mpsc::channel();
         let mut threads = Vec::with_capacity(self.shared.workers);

@@ -8,6 +8,7 @@ use super::listener::Listen;
 use super::mounts;
 use crate::error::{Error, Result, Status};
 use crate::gateway::Application;
+use crate::reactor::Log;
 
 /// Takes one line of the access log, without its end of line. It is called on the workers'
 /// threads and must not wait.
@@ -36,6 +37,9 @@ pub struct ServerOptions {
     pub pool_threads: u32,
     /// Takes a line for each exchange; `None` writes none.
     pub access_log: Option<AccessLog>,
+    /// Takes what the server and its reactors have to say; `None` leaves it to `tracing`. It is
+    /// called on the workers' threads and must not wait.
+    pub log: Option<Log>,
     /// Told when every worker serves.
     pub ready: Option<Ready>,
 }
@@ -51,6 +55,7 @@ impl ServerOptions {
             limits: Limits::default(),
             pool_threads: 0,
             access_log: None,
+            log: None,
             ready: None,
         }
     }

@@ -99,7 +99,11 @@ impl Future for Answer {
                                 return Poll::Ready(Ok(respond(this.session.take(), head)));
                             }
                             Some(Err(error)) => {
-                                tracing::error!(%error, "the gateway gave no head");
+                                session
+                                    .link()
+                                    .hub
+                                    .diagnostics
+                                    .error(format_args!("taking the head of a response: {error}"));
                                 this.state = State::Refused(refusal::FAILED);
                             }
                             None => this.state = State::Refused(refusal::FAILED),
@@ -141,7 +145,7 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
     };
     // The gateway checks what an application gives; what still does not fit would be its error.
     let Ok(status) = StatusCode::from_u16(head.status) else {
-        tracing::error!(status = head.status, "the gateway let an impossible status pass");
+        debug_assert!(false, "the gateway lets no other status pass");
         return refuse(Some(session), refusal::FAILED);
     };
     let mut headers = session.link().hub.header_map();
@@ -150,7 +154,7 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
             (Ok(name), Ok(value)) => {
                 headers.append(name, value);
             }
-            _ => tracing::error!(?name, "the gateway let an impossible header field pass"),
+            _ => debug_assert!(false, "the gateway lets no other field pass"),
         }
     }
     if session.link().last.get() {

@@ -42,7 +42,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let hub = &self.link.hub;
         self.link.begin();
         let mut session = Session::new(Rc::clone(&self.link));
-        if hub.log.is_some() {
+        if hub.access_log.is_some() {
             session.logged(log_entry(&self.link, &parts));
         }
         if let Err(refusal) = check(&parts, &incoming, hub.limits.max_body) {
@@ -195,7 +195,7 @@ pub(super) fn open(
                 Status::Limit => refusal::BUSY,
                 Status::Closed => refusal::DRAINING,
                 _ => {
-                    tracing::error!(%error, "the gateway could not open an exchange");
+                    hub.diagnostics.error(format_args!("opening an exchange: {error}"));
                     refusal::FAILED
                 }
             });

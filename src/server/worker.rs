@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::accept::Acceptor;
 use super::admission::Admission;
 use super::connection::{self, Connection};
+use super::diagnostics::Diagnostics;
 use super::driver::Driver;
 use super::hub::Hub;
 use super::listener::Address;
@@ -42,7 +43,8 @@ pub(super) struct Shared {
     pub(super) orders: watch::Sender<Order>,
     pub(super) admission: Arc<Admission>,
     pub(super) limits: Limits,
-    pub(super) log: Option<AccessLog>,
+    pub(super) access_log: Option<AccessLog>,
+    pub(super) diagnostics: Diagnostics,
     pub(super) address: Address,
     pub(super) application: Arc<dyn Application>,
     pub(super) mounts: Vec<(String, Arc<dyn Application>)>,
@@ -93,7 +95,10 @@ impl<'a> Worker<'a> {
             mode: Mode::Nested,
             host_honours_deadline: true,
             host_turns_before_sleep: true,
-            log: Some(Arc::new(trace)),
+            log: Some({
+                let diagnostics = shared.diagnostics.clone();
+                Arc::new(move |level, text: &str| diagnostics.say(level, format_args!("{text}")))
+            }),
             ..ReactorOptions::default()
         })?;
         let mounts = shared
@@ -109,7 +114,8 @@ impl<'a> Worker<'a> {
             Mounts::new(root, mounts),
             shared.limits.clone(),
             Arc::clone(&shared.admission),
-            shared.log.clone(),
+            shared.access_log.clone(),
+            shared.diagnostics.clone(),
         );
         Ok(Worker {
             shared,
@@ -201,7 +207,7 @@ fn close_gateways(hub: &Hub, within: Duration) {
     let within = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
     for gateway in hub.gateways.iter() {
         if let Err(error) = gateway.close(within) {
-            tracing::warn!(%error, "a gateway could not be closed");
+            hub.diagnostics.warn(format_args!("closing a gateway: {error}"));
         }
     }
     hub.touch();
@@ -242,14 +248,16 @@ fn wind_up(hub: &Hub) {
             break;
         }
         if since.elapsed() > LAST_CALLS {
-            tracing::warn!("an application did not return from a call; it was left behind");
+            hub.diagnostics.warn(format_args!(
+                "an application did not return from a call: it was left behind"
+            ));
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
     for gateway in hub.gateways.iter() {
         if let Err(error) = gateway.free() {
-            tracing::warn!(%error, "a gateway could not be freed");
+            hub.diagnostics.warn(format_args!("freeing a gateway: {error}"));
             return;
         }
     }
@@ -262,7 +270,7 @@ fn wind_up(hub: &Hub) {
         hub.reactor.free()
     });
     if let Err(error) = closed {
-        tracing::warn!(%error, "the reactor of a worker could not be freed");
+        hub.diagnostics.warn(format_args!("freeing the reactor of a worker: {error}"));
     }
 }
 
@@ -277,18 +285,9 @@ fn turn(hub: &Hub) -> bool {
             true
         }
         Err(error) => {
-            tracing::warn!(%error, "the reactor of a worker could not be turned to its end");
+            hub.diagnostics
+                .warn(format_args!("turning the reactor of a worker to its end: {error}"));
             false
         }
-    }
-}
-
-/// The reactor's log among our own diagnostics.
-fn trace(level: i32, text: &str) {
-    match level {
-        ..=1 => tracing::error!(target: "awsgi::reactor", "{text}"),
-        2 => tracing::warn!(target: "awsgi::reactor", "{text}"),
-        3 => tracing::info!(target: "awsgi::reactor", "{text}"),
-        _ => tracing::debug!(target: "awsgi::reactor", "{text}"),
     }
 }

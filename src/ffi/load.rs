@@ -46,6 +46,11 @@ fn loaded() -> MutexGuard<'static, Vec<Loaded>> {
     LOADED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The number of the ABI that applications have to be built for.
+pub fn abi() -> u32 {
+    ABI_VERSION
+}
+
 /// Loads an application from a file and makes it a handler of requests.
 ///
 /// # Errors

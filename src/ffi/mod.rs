@@ -26,7 +26,7 @@ pub use application::*;
 pub use completion::*;
 pub use exchange::*;
 pub use gateway::*;
-pub use load::load;
+pub use load::{abi, load};
 pub use reactor::*;
 pub use server::*;
 pub use status::*;

@@ -5,6 +5,8 @@
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod fork;
+#[cfg(feature = "server")]
+pub(crate) mod inherit;
 pub(crate) mod owner;
 pub(crate) mod selector;
 pub(crate) mod shell;

@@ -7,16 +7,16 @@
 // Every function is unsafe in one way, which the header says of each: its pointers are what it says.
 #![allow(clippy::missing_safety_doc)]
 
+mod application;
+mod completion;
+mod exchange;
+mod gateway;
+mod reactor;
+mod server;
 mod status;
 mod token;
-mod completion;
-mod reactor;
-mod waitable;
 mod wait;
-mod exchange;
-mod application;
-mod gateway;
-mod server;
+mod waitable;
 
 mod guard;
 mod load;

@@ -279,7 +279,10 @@ impl State {
     ) -> Result<Exchange> {
         let gateway = self.gateway(gateway_key)?;
         if gateway.draining {
-            return Err(Error::new(Status::Closed, "the gateway is draining: send requests elsewhere"));
+            return Err(Error::new(
+                Status::Closed,
+                "the gateway is draining: send requests elsewhere",
+            ));
         }
         if gateway.exchanges >= gateway.options.max_exchanges {
             return Err(Error::new(
@@ -471,7 +474,9 @@ impl State {
         self.drop_flow(key);
         let record = self.exchanges.record(key);
         let waitable = record.waitable();
-        let watched = waitable.is_some_and(|waitable| self.core.has_waiters(waitable.slot()));
+        let slot = record.token.slot();
+        let watched =
+            waitable.is_some_and(|waitable| self.core.is_watched_by(waitable.slot(), slot));
         let (phase, ran) = {
             let record = self.exchanges.record(key);
             (record.phase, record.ran)

@@ -18,7 +18,8 @@ const YIELDS: u8 = 100;
 const PAUSE: u64 = 1_000_000;
 
 /// What a client is told of an application that failed.
-const FAILED: &str = "500 Internal Server Error: the application failed; its server's log says why\n";
+const FAILED: &str =
+    "500 Internal Server Error: the application failed; its server's log says why\n";
 
 /// Code of an application, to be run with nothing borrowed.
 pub(crate) enum Job {

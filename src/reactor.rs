@@ -114,7 +114,7 @@ pub struct Report {
     pub next_deadline: Deadline,
     /// Work is left: turn again before sleeping.
     pub more: bool,
-    /// [`Reactor::stop`] was called.
+    /// [`Stopper::stop`] was called.
     pub stopped: bool,
     /// The reactor was closed, and nothing is left in it: it can be freed.
     pub closed: bool,

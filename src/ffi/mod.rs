@@ -6,6 +6,8 @@
 #![allow(non_camel_case_types)]
 // Every function is unsafe in one way, which the header says of each: its pointers are what it says.
 #![allow(clippy::missing_safety_doc)]
+// Brackets in the header's comments are brackets, not links.
+#![allow(rustdoc::broken_intra_doc_links)]
 
 mod application;
 mod completion;

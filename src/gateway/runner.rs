@@ -133,10 +133,7 @@ impl State {
         let slot = self.exchanges.record(key).token.slot();
         let waits = self.core.exchange_waits(slot);
         let ended = match step {
-            Step::Done => match self.exchanges.record(key).shared.lock().output.end() {
-                Ok(()) => None,
-                Err(error) => Some(error),
-            },
+            Step::Done => self.exchanges.record(key).shared.lock().output.end().err(),
             Step::Failed(error) => Some(error),
             Step::Suspend if waits == 0 => Some(nonsense(
                 "the application suspended with nothing to wait for: start a wait first (for an \

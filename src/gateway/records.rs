@@ -50,6 +50,10 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// What completed since the last step: mostly nothing, and then a word in place of three.
+#[expect(clippy::box_collection, reason = "there is one in every exchange")]
+pub(super) type Done = Option<Box<Vec<Completion>>>;
+
 /// The owner's part of an exchange.
 pub(super) struct Record {
     pub(super) token: Token,
@@ -69,7 +73,7 @@ pub(super) struct Record {
     user_data: u64,
     pub(super) run: Option<Box<dyn Run>>,
     /// What completed since the last step.
-    pub(super) done: Option<Box<Vec<Completion>>>,
+    pub(super) done: Done,
     /// The exchange as a waitable, once somebody asked.
     waitable: Token,
     /// The pause of an application that only yields.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
-use super::records::Phase;
+use super::records::{Done, Phase};
 use crate::core::{Completion, Deadline, Owner, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
@@ -23,7 +23,7 @@ const FAILED: &str =
 
 /// Code of an application, to be run with nothing borrowed.
 pub(crate) enum Job {
-    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Option<Box<Vec<Completion>>> },
+    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Done },
     Close { key: u32, exchange: Exchange, run: Box<dyn Run> },
 }
 

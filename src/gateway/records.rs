@@ -51,7 +51,6 @@ pub(super) enum Phase {
 }
 
 /// What completed since the last step: mostly nothing, and then a word in place of three.
-#[expect(clippy::box_collection, reason = "there is one in every exchange")]
 pub(super) type Done = Option<Box<Vec<Completion>>>;
 
 /// The owner's part of an exchange.

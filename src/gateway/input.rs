@@ -16,6 +16,7 @@ pub(crate) enum Read {
 #[derive(Debug)]
 pub(crate) struct Input {
     /// Made when something comes, for most requests have no body.
+    #[expect(clippy::box_collection, reason = "a word in place of four in every exchange")]
     chunks: Option<Box<VecDeque<Bytes>>>,
     len: u32,
     limit: u32,

@@ -50,6 +50,9 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// What completed since the last step: mostly nothing, and then a word in place of three.
+pub(super) type Done = Option<Box<Vec<Completion>>>;
+
 /// The owner's part of an exchange.
 pub(super) struct Record {
     pub(super) token: Token,
@@ -69,7 +72,7 @@ pub(super) struct Record {
     user_data: u64,
     pub(super) run: Option<Box<dyn Run>>,
     /// What completed since the last step.
-    pub(super) done: Option<Box<Vec<Completion>>>,
+    pub(super) done: Done,
     /// The exchange as a waitable, once somebody asked.
     waitable: Token,
     /// The pause of an application that only yields.
@@ -279,7 +282,10 @@ impl State {
     ) -> Result<Exchange> {
         let gateway = self.gateway(gateway_key)?;
         if gateway.draining {
-            return Err(Error::new(Status::Closed, "the gateway is draining: send requests elsewhere"));
+            return Err(Error::new(
+                Status::Closed,
+                "the gateway is draining: send requests elsewhere",
+            ));
         }
         if gateway.exchanges >= gateway.options.max_exchanges {
             return Err(Error::new(
@@ -471,7 +477,9 @@ impl State {
         self.drop_flow(key);
         let record = self.exchanges.record(key);
         let waitable = record.waitable();
-        let watched = waitable.is_some_and(|waitable| self.core.has_waiters(waitable.slot()));
+        let slot = record.token.slot();
+        let watched =
+            waitable.is_some_and(|waitable| self.core.is_watched_by(waitable.slot(), slot));
         let (phase, ran) = {
             let record = self.exchanges.record(key);
             (record.phase, record.ran)

@@ -9,7 +9,7 @@ SO := libawsgi.so.$(ABI).$(subst $() ,.,$(wordlist 2,3,$(subst ., ,$(VERSION))))
 
 # The C examples use the headers of this tree and the library beside the command.
 EXAMPLES := $(MAKE) --no-print-directory --silent -C c-examples OUT=$(CURDIR)/target/examples \
-	AWSGI_CFLAGS=-I$(CURDIR)/include \
+	AWSGI_CFLAGS=-I$(CURDIR)/include AWSGI_HEADERS='$(wildcard $(CURDIR)/include/*.h)' \
 	AWSGI_LIBS='-L$(CURDIR)/target/release -Wl,-rpath,$(CURDIR)/target/release -lawsgi'
 
 help:

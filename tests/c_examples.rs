@@ -1,4 +1,5 @@
 //! The C examples compile without a warning, and do what they say.
+#![cfg(feature = "cli")]
 
 mod common;
 

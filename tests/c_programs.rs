@@ -1,5 +1,6 @@
 //! C programs under `tests/c` that use the library as its users do. Each ends with 0 if all it
 //! checked holds.
+#![cfg(feature = "ffi")]
 
 mod common;
 
@@ -27,4 +28,4 @@ macro_rules! programs {
     };
 }
 
-programs! { version waits examples }
+programs! { version waits misuse gateway examples }

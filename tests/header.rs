@@ -44,7 +44,7 @@ fn the_header_is_what_the_sources_say() {
 
 #[test]
 fn the_version_of_the_header_is_that_of_the_library() {
-    let constants = header::constants(&header::awsgi_h());
+    let constants = header::constants(&generate());
     let value = |name: &str| {
         let constant = constants.iter().find(|constant| constant.name == name);
         constant.unwrap_or_else(|| panic!("{name} is missing")).value.clone()
@@ -162,13 +162,11 @@ fn exported_functions(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut exported = false;
     for line in source.lines() {
-        if line.contains("no_mangle") {
-            exported = true;
-        } else if exported && let Some((_, rest)) = line.split_once("fn ") {
-            let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-            found.push(name.to_owned());
-            exported = false;
-        }
+        exported |= line.contains("no_mangle");
+        let Some((_, rest)) = line.split_once("fn ").filter(|_| exported) else { continue };
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+        found.push(name.to_owned());
+        exported = false;
     }
     found
 }
@@ -220,20 +218,26 @@ fn short_comments(lines: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < lines.len() {
-        if let [open, middle, close, ..] = &lines[at..]
-            && let Some(indent) = open.strip_suffix("/**")
-            && let Some(sentence) = middle.trim_start().strip_prefix("* ")
-            && close.trim_start() == "*/"
-            && indent.len() + sentence.chars().count() <= 93
-        {
-            out.push(format!("{indent}/** {sentence} */"));
-            at += 3;
-        } else {
-            out.push(lines[at].clone());
-            at += 1;
+        match short_comment(&lines[at..]) {
+            Some(comment) => {
+                out.push(comment);
+                at += 3;
+            }
+            None => {
+                out.push(lines[at].clone());
+                at += 1;
+            }
         }
     }
     out
+}
+
+fn short_comment(lines: &[String]) -> Option<String> {
+    let [open, middle, close, ..] = lines else { return None };
+    let indent = open.strip_suffix("/**")?;
+    let sentence = middle.trim_start().strip_prefix("* ")?;
+    let short = close.trim_start() == "*/" && indent.len() + sentence.chars().count() <= 93;
+    short.then(|| format!("{indent}/** {sentence} */"))
 }
 
 /// The line above a section: the first sentence of the file's own description.

@@ -1,4 +1,5 @@
 //! What the shared library exports is what the header declares.
+#![cfg(feature = "ffi")]
 
 mod common;
 

@@ -121,10 +121,7 @@ unsafe impl Send for Borrowed {}
 
 /// Runs `f` with what the host has borrowed of an exchange.
 fn borrowed<R>(exchange: Exchange, f: impl FnOnce(&mut Borrowed) -> R) -> Result<R> {
-    exchange.lent(|lent| {
-        let lent = lent.get_or_insert_with(|| Box::<Borrowed>::default());
-        f(lent.downcast_mut().expect("a C host borrows nothing else"))
-    })
+    exchange.lent(f)
 }
 
 /// Binds an application to a reactor; calls its `worker`.
@@ -247,7 +244,8 @@ pub unsafe extern "C" fn awsgi_gateway_open(
         let given = unsafe { sized(request, size_of::<awsgi_request>(), "request")? };
         let or = |slice: awsgi_slice, default: &'static [u8], what| {
             // SAFETY: the caller vouches for what the request points to.
-            unsafe { bytes(slice, what) }.map(|slice| if slice.is_empty() { default } else { slice })
+            unsafe { bytes(slice, what) }
+                .map(|slice| if slice.is_empty() { default } else { slice })
         };
         // SAFETY: as above.
         let headers = unsafe { super::exchange::headers(given.headers, given.header_count)? };
@@ -395,7 +393,10 @@ pub unsafe extern "C" fn awsgi_exchange_take(
             return Err(null("slices"));
         }
         if capacity == 0 {
-            return Err(Error::new(Status::Invalid, "there is room for no slice: give at least one"));
+            return Err(Error::new(
+                Status::Invalid,
+                "there is room for no slice: give at least one",
+            ));
         }
         let exchange = self::exchange(exchange);
         match exchange.take()? {

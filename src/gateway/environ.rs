@@ -104,10 +104,7 @@ impl Environ {
         let mut builder = Builder::default();
         builder.add("SCRIPT_NAME", script_name.as_bytes());
         builder.add("GATEWAY_INTERFACE", b"CGI/1.1");
-        builder.add(
-            "SERVER_SOFTWARE",
-            concat!("libawsgi/", env!("CARGO_PKG_VERSION")).as_bytes(),
-        );
+        builder.add("SERVER_SOFTWARE", concat!("libawsgi/", env!("CARGO_PKG_VERSION")).as_bytes());
         builder.add("wsgi.version", b"1.0");
         builder.add("wsgi.multithread", if multithread { b"1" } else { b"0" });
         builder.add("wsgi.multiprocess", b"0");
@@ -159,9 +156,7 @@ fn bad(what: &'static str) -> Error {
 /// RFC 9110, section 5.6.2.
 pub(crate) fn is_token(name: &[u8]) -> bool {
     !name.is_empty()
-        && name.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
-        })
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// Whether a field value can be sent as it is (RFC 9110, section 5.5).
@@ -265,7 +260,9 @@ impl Builder {
             let same = |other: &&(&[u8], &[u8])| other.0.eq_ignore_ascii_case(name);
             if headers[..at].iter().find(same).is_some() {
                 // Joined where the name came first; a length that differs is a smuggling attempt.
-                if name.eq_ignore_ascii_case(b"content-length") && headers[..at].iter().any(|other| same(&other) && other.1 != *value) {
+                if name.eq_ignore_ascii_case(b"content-length")
+                    && headers[..at].iter().any(|other| same(&other) && other.1 != *value)
+                {
                     return Err(bad("Content-Length is given twice, differently"));
                 }
                 continue;

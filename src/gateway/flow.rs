@@ -35,10 +35,15 @@ pub(crate) struct Flow {
     pub(crate) gone: bool,
     /// What the host has to be told.
     pub(crate) tell: Readiness,
+    in_place: Option<Box<InPlace>>,
+}
+
+/// What passes between a pool thread and the owner. Steps have none of it.
+#[derive(Default)]
+struct InPlace {
     call: Option<Call>,
     reply: Option<Result<Reply>>,
-    /// What the application came to, from a pool thread.
-    pub(crate) finished: Option<Step>,
+    finished: Option<Step>,
 }
 
 /// An exchange as the application sees it, from the owner's thread or from a pool thread.
@@ -113,9 +118,21 @@ impl Flow {
         Ok(read)
     }
 
-    /// Takes what a pool thread asks.
-    pub(crate) fn take_call(&mut self) -> Option<Call> {
-        self.call.take()
+    fn in_place(&mut self) -> &mut InPlace {
+        self.in_place.get_or_insert_default()
+    }
+
+    /// The application has ended, on a pool thread.
+    pub(crate) fn finish(&mut self, step: Step) {
+        self.in_place().finished = Some(step);
+    }
+
+    /// Takes what a pool thread asks, and what its application came to.
+    pub(crate) fn take_calls(&mut self) -> (Option<Call>, Option<Step>) {
+        match &mut self.in_place {
+            Some(in_place) => (in_place.call.take(), in_place.finished.take()),
+            None => (None, None),
+        }
     }
 }
 
@@ -128,9 +145,7 @@ impl Shared {
                 output,
                 gone: false,
                 tell: Readiness::NONE,
-                call: None,
-                reply: None,
-                finished: None,
+                in_place: None,
             }),
             changed: Condvar::new(),
         })
@@ -152,7 +167,7 @@ impl Shared {
 
     /// Answers a pool thread's call.
     pub(crate) fn reply(&self, reply: Result<Reply>) {
-        self.lock().reply = Some(reply);
+        self.lock().in_place().reply = Some(reply);
         self.wake();
     }
 
@@ -198,11 +213,11 @@ impl Shared {
         if flow.gone && matches!(call, Call::Await { .. }) {
             return Err(gone());
         }
-        flow.reply = None;
-        flow.call = Some(call);
+        flow.in_place().reply = None;
+        flow.in_place().call = Some(call);
         poke();
         loop {
-            if let Some(reply) = flow.reply.take() {
+            if let Some(reply) = flow.in_place().reply.take() {
                 return reply;
             }
             flow = self.wait(flow);

@@ -15,9 +15,10 @@ pub(crate) enum Read {
 /// Bytes that arrived and were not read.
 #[derive(Debug)]
 pub(crate) struct Input {
-    chunks: VecDeque<Bytes>,
-    len: usize,
-    limit: usize,
+    /// Made when something comes, for most requests have no body.
+    chunks: Option<Box<VecDeque<Bytes>>>,
+    len: u32,
+    limit: u32,
     ended: bool,
     /// The host holds bytes back for which there was no room.
     short: bool,
@@ -29,9 +30,9 @@ impl Input {
     /// Takes at most `limit` bytes in advance of the reads. Without a body it is at its end.
     pub(crate) fn new(limit: usize, body: bool) -> Input {
         Input {
-            chunks: VecDeque::new(),
+            chunks: None,
             len: 0,
-            limit: limit.max(1),
+            limit: limit.clamp(1, u32::MAX as usize) as u32,
             ended: !body,
             short: false,
             asked: false,
@@ -44,10 +45,10 @@ impl Input {
             self.asked = true;
             return 0;
         }
-        let taken = bytes.remaining().min(self.limit.saturating_sub(self.len));
+        let taken = bytes.remaining().min((self.limit - self.len) as usize);
         if taken > 0 {
-            self.len += taken;
-            self.chunks.push_back(bytes.copy_to_bytes(taken));
+            self.len += taken as u32;
+            self.chunks.get_or_insert_default().push_back(bytes.copy_to_bytes(taken));
         }
         if !bytes.has_remaining() {
             self.ended |= end;
@@ -61,15 +62,16 @@ impl Input {
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Read {
         let mut read = 0;
         while read < buffer.len() {
-            let Some(first) = self.chunks.front_mut() else { break };
+            let Some(chunks) = &mut self.chunks else { break };
+            let Some(first) = chunks.front_mut() else { break };
             let n = first.len().min(buffer.len() - read);
             first.copy_to_slice(&mut buffer[read..read + n]);
             read += n;
             if first.is_empty() {
-                self.chunks.pop_front();
+                chunks.pop_front();
             }
         }
-        self.len -= read;
+        self.len -= read as u32;
         if read > 0 || (buffer.is_empty() && self.is_readable()) {
             Read::Bytes(read)
         } else if self.ended {
@@ -97,7 +99,7 @@ impl Input {
 
     /// Drops what was not read: nobody will.
     pub(crate) fn discard(&mut self) {
-        self.chunks = VecDeque::new();
+        self.chunks = None;
         self.len = 0;
     }
 }

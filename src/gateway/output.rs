@@ -42,6 +42,8 @@ const HOSTS_OWN: [&str; 8] = [
     "proxy-authenticate",
 ];
 
+const UNDECLARED: u64 = u64::MAX;
+
 #[derive(Debug)]
 enum Stage {
     /// The application has not begun.
@@ -58,9 +60,10 @@ pub(crate) struct Output {
     stage: Stage,
     pending: Vec<u8>,
     /// Bytes with the host, not sent yet.
-    lent: usize,
-    limit: usize,
-    declared: Option<u64>,
+    lent: u32,
+    limit: u32,
+    /// The Content-Length; UNDECLARED if there is none.
+    declared: u64,
     written: u64,
     head_request: bool,
     bodiless: bool,
@@ -78,8 +81,8 @@ impl Output {
             stage: Stage::Unstarted,
             pending: Vec::new(),
             lent: 0,
-            limit: limit.max(1),
-            declared: None,
+            limit: limit.clamp(1, u32::MAX as usize) as u32,
+            declared: UNDECLARED,
             written: 0,
             head_request,
             bodiless: head_request,
@@ -137,7 +140,7 @@ impl Output {
             }
         }
         self.bodiless = self.head_request || status == 204 || status == 304;
-        self.declared = declared;
+        self.declared = declared.unwrap_or(UNDECLARED);
         self.stage = Stage::Started(Box::new(Head {
             status,
             headers: kept(headers),
@@ -158,7 +161,7 @@ impl Output {
         if self.ended {
             return Err(Error::new(Status::State, "the response is complete: nothing can follow"));
         }
-        if let Some(declared) = self.declared {
+        if let Some(declared) = self.declared() {
             if self.written + bytes.len() as u64 > declared {
                 return Err(Error::new(
                     Status::Invalid,
@@ -181,13 +184,22 @@ impl Output {
         Ok(taken)
     }
 
+    fn declared(&self) -> Option<u64> {
+        (self.declared != UNDECLARED).then_some(self.declared)
+    }
+
+    /// Bytes that were accepted and not sent.
+    fn held(&self) -> usize {
+        self.pending.len() + self.lent as usize
+    }
+
     fn room(&self) -> usize {
-        self.limit.saturating_sub(self.pending.len() + self.lent)
+        (self.limit as usize).saturating_sub(self.held())
     }
 
     /// Whether it is worth writing: half of the room is free.
     pub(crate) fn is_writable(&self) -> bool {
-        self.pending.len() + self.lent <= self.limit / 2
+        self.held() <= self.limit as usize / 2
     }
 
     /// The application is done. Fails if the response is not what its head promised.
@@ -199,7 +211,7 @@ impl Output {
                  awsgi_exchange_start first, or return a negative status",
             ));
         }
-        if let Some(declared) = self.declared {
+        if let Some(declared) = self.declared() {
             if !self.bodiless && self.written < declared {
                 return Err(Error::new(
                     Status::State,
@@ -220,7 +232,7 @@ impl Output {
         debug_assert!(!self.has_begun());
         self.bodiless = self.head_request;
         self.pending.clear();
-        self.declared = Some(text.len() as u64);
+        self.declared = text.len() as u64;
         self.written = text.len() as u64;
         if !self.bodiless {
             self.pending.extend_from_slice(text.as_bytes());
@@ -257,9 +269,9 @@ impl Output {
     pub(crate) fn head(&mut self) -> Result<Head> {
         match std::mem::replace(&mut self.stage, Stage::Begun) {
             Stage::Started(mut head) => {
-                head.length = self.declared.or(self.ended.then_some(self.written));
+                head.length = self.declared().or(self.ended.then_some(self.written));
                 if matches!(head.status, 204 | 304) {
-                    head.length = self.declared.filter(|_| head.status == 304);
+                    head.length = self.declared().filter(|_| head.status == 304);
                 }
                 Ok(*head)
             }
@@ -267,9 +279,7 @@ impl Output {
                 self.stage = Stage::Unstarted;
                 Err(Error::new(Status::Again, "the head is not known yet: HEAD will tell"))
             }
-            Stage::Begun => {
-                Err(Error::new(Status::State, "the head was taken: it is given once"))
-            }
+            Stage::Begun => Err(Error::new(Status::State, "the head was taken: it is given once")),
         }
     }
 
@@ -277,7 +287,7 @@ impl Output {
     pub(crate) fn take(&mut self) -> Taken {
         if !self.pending.is_empty() {
             let bytes = Bytes::from(std::mem::take(&mut self.pending));
-            self.lent += bytes.len();
+            self.lent += bytes.len() as u32;
             return Taken::Data(bytes);
         }
         if self.ended {
@@ -289,13 +299,13 @@ impl Output {
 
     /// The host has sent `len` bytes of what it took.
     pub(crate) fn sent(&mut self, len: usize) -> Result<()> {
-        if len > self.lent {
+        if len > self.lent as usize {
             return Err(Error::new(
                 Status::Invalid,
                 format!("{len} bytes cannot have been sent: {} were taken", self.lent),
             ));
         }
-        self.lent -= len;
+        self.lent -= len as u32;
         Ok(())
     }
 
@@ -347,7 +357,8 @@ fn content_length(value: &[u8], before: Option<u64>) -> Result<u64> {
 
 /// The headers as slices of one allocation; Content-Length travels as `Head::length`.
 fn kept(headers: &[(&[u8], &[u8])]) -> Vec<(Bytes, Bytes)> {
-    let headers = || headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
+    let headers =
+        || headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
     if headers().next().is_none() {
         return Vec::new();
     }

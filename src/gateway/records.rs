@@ -1,6 +1,5 @@
 //! What the owner keeps of gateways and exchanges, and the host's half of an exchange.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -61,7 +60,7 @@ pub(super) struct Record {
     /// Yields in a row without output or wait.
     pub(super) yields: u8,
     /// How much it had written at the last of them.
-    pub(super) written: u64,
+    pub(super) written: u32,
     /// What the host was not told yet.
     bits: Readiness,
     announced: bool,
@@ -70,14 +69,12 @@ pub(super) struct Record {
     user_data: u64,
     pub(super) run: Option<Box<dyn Run>>,
     /// What completed since the last step.
-    pub(super) done: Vec<Completion>,
+    pub(super) done: Option<Box<Vec<Completion>>>,
     /// The exchange as a waitable, once somebody asked.
-    pub(super) waitable: Option<Token>,
+    waitable: Token,
     /// The pause of an application that only yields.
-    pub(super) pause: Option<Token>,
+    pub(super) pause: Token,
     pub(super) shared: Arc<Shared>,
-    /// What a host that borrows has borrowed.
-    lent: Option<Box<dyn Any + Send>>,
 }
 
 /// All gateways and exchanges of a reactor.
@@ -90,6 +87,16 @@ pub(crate) struct Exchanges {
     /// Exchanges of which the host has to be told something.
     announcements: VecDeque<u32>,
     pub(super) yields_logged: bool,
+    /// What hosts that borrow have borrowed, by exchange.
+    #[cfg(feature = "ffi")]
+    lent: std::collections::HashMap<u32, Box<dyn std::any::Any + Send>>,
+}
+
+impl Record {
+    /// The exchange as a waitable, if somebody asked for it.
+    fn waitable(&self) -> Option<Token> {
+        (self.waitable != Token::NONE).then_some(self.waitable)
+    }
 }
 
 impl Exchanges {
@@ -201,7 +208,7 @@ impl State {
             .records
             .iter()
             .filter(|(_, record)| record.gateway == key)
-            .filter_map(|(_, record)| record.waitable)
+            .filter_map(|(_, record)| record.waitable())
             .collect();
         for waitable in waitables {
             self.core.ready(waitable.slot(), Readiness::PRIORITY);
@@ -272,7 +279,10 @@ impl State {
     ) -> Result<Exchange> {
         let gateway = self.gateway(gateway_key)?;
         if gateway.draining {
-            return Err(Error::new(Status::Closed, "the gateway is draining: send requests elsewhere"));
+            return Err(Error::new(
+                Status::Closed,
+                "the gateway is draining: send requests elsewhere",
+            ));
         }
         if gateway.exchanges >= gateway.options.max_exchanges {
             return Err(Error::new(
@@ -306,11 +316,10 @@ impl State {
             ended: false,
             user_data: request.user_data,
             run: Some(run),
-            done: Vec::new(),
-            waitable: None,
-            pause: None,
+            done: None,
+            waitable: Token::NONE,
+            pause: Token::NONE,
             shared,
-            lent: None,
         });
         self.exchanges.queue(key);
         self.work_outside();
@@ -352,12 +361,12 @@ impl State {
     /// The exchange as a waitable.
     pub(super) fn exchange_waitable(&mut self, key: u32) -> Result<Token> {
         let record = self.exchanges.record(key);
-        if let Some(waitable) = record.waitable {
+        if let Some(waitable) = record.waitable() {
             return Ok(waitable);
         }
         let slot = record.token.slot();
         let waitable = self.core.open(Source::Exchange(slot), Some(slot))?;
-        self.exchanges.record(key).waitable = Some(waitable);
+        self.exchanges.record(key).waitable = waitable;
         Ok(waitable)
     }
 
@@ -413,17 +422,18 @@ impl State {
         if pooled {
             record.shared.wake();
         }
-        if let (true, Some(waitable)) = (readable, record.waitable) {
+        if let (true, Some(waitable)) = (readable, record.waitable()) {
             self.core.ready(waitable.slot(), Readiness::READABLE);
             self.work_outside();
         }
         Ok(taken)
     }
 
+    /// What a host has borrowed of an exchange; dropped when it ends the exchange.
     #[cfg(feature = "ffi")]
-    /// Where a host keeps what it borrowed; dropped when it ends the exchange.
-    pub(super) fn lent(&mut self, key: u32) -> &mut Option<Box<dyn Any + Send>> {
-        &mut self.exchanges.record(key).lent
+    pub(super) fn lent<T: Default + Send + 'static>(&mut self, key: u32) -> &mut T {
+        let lent = self.exchanges.lent.entry(key).or_insert_with(|| Box::<T>::default());
+        lent.downcast_mut().expect("a host borrows one kind of thing")
     }
 
     pub(super) fn sent(&mut self, key: u32, len: usize) -> Result<()> {
@@ -439,7 +449,7 @@ impl State {
         if record.phase == Phase::Pooled {
             record.shared.wake();
         }
-        if let Some(waitable) = record.waitable {
+        if let Some(waitable) = record.waitable() {
             self.core.ready(waitable.slot(), Readiness::WRITABLE);
             self.work_outside();
         }
@@ -463,8 +473,10 @@ impl State {
         }
         self.drop_flow(key);
         let record = self.exchanges.record(key);
-        let waitable = record.waitable;
-        let watched = waitable.is_some_and(|waitable| self.core.has_waiters(waitable.slot()));
+        let waitable = record.waitable();
+        let slot = record.token.slot();
+        let watched =
+            waitable.is_some_and(|waitable| self.core.is_watched_by(waitable.slot(), slot));
         let (phase, ran) = {
             let record = self.exchanges.record(key);
             (record.phase, record.ran)
@@ -547,7 +559,9 @@ impl State {
         self.drop_flow(key);
         let record = self.exchanges.record(key);
         record.ended = true;
-        record.lent = None;
+        #[cfg(feature = "ffi")]
+        self.exchanges.lent.remove(&key);
+        let record = self.exchanges.record(key);
         match record.phase {
             Phase::Suspended | Phase::Runnable => self.close_soon(key),
             Phase::Pooled => self.abandon_call(key),
@@ -566,8 +580,8 @@ impl State {
         }
         let record = self.exchanges.record(key);
         record.phase = Phase::Closed;
-        record.waitable = None;
-        record.done = Vec::new();
+        record.waitable = Token::NONE;
+        record.done = None;
         let ended = record.ended;
         let last = {
             let mut flow = record.shared.lock();
@@ -624,5 +638,18 @@ impl GatewayState {
 
     pub(super) fn style(&self) -> Style {
         self.style
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one of each for every suspended exchange, beside its head and two entries of the
+    /// core; together they are to stay below 512 bytes.
+    #[test]
+    fn an_exchange_stays_small() {
+        assert!(size_of::<Record>() <= 88, "{}", size_of::<Record>());
+        assert!(size_of::<Shared>() <= 152, "{}", size_of::<Shared>());
     }
 }

@@ -8,7 +8,7 @@ use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::Phase;
-use crate::core::{Completion, Deadline, Owner, Readiness, WaitSpec};
+use crate::core::{Completion, Deadline, Owner, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
 
@@ -18,11 +18,12 @@ const YIELDS: u8 = 100;
 const PAUSE: u64 = 1_000_000;
 
 /// What a client is told of an application that failed.
-const FAILED: &str = "500 Internal Server Error: the application failed; its server's log says why\n";
+const FAILED: &str =
+    "500 Internal Server Error: the application failed; its server's log says why\n";
 
 /// Code of an application, to be run with nothing borrowed.
 pub(crate) enum Job {
-    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Vec<Completion> },
+    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Option<Box<Vec<Completion>>> },
     Close { key: u32, exchange: Exchange, run: Box<dyn Run> },
 }
 
@@ -38,8 +39,8 @@ impl Job {
     pub(crate) fn run(self, cell: &'static ReactorCell) -> Result<()> {
         match self {
             Job::Step { key, exchange, mut run, done } => {
-                let step = caught(|| run.run(exchange, &done));
-                match cell.with(|state| state.finish_step(key, run, step, done))? {
+                let step = caught(|| run.run(exchange, done.as_ref().map_or(&[], |done| done)));
+                match cell.with(|state| state.finish_step(key, run, step))? {
                     Some(run) => Job::Close { key, exchange, run }.run(cell),
                     None => Ok(()),
                 }
@@ -110,7 +111,7 @@ impl State {
                     caught(|| run.run(exchange, &[]))
                 };
                 closed(exchange, run);
-                shared.lock().finished = Some(step);
+                shared.lock().finish(step);
             });
             cell.poke(exchange.token());
         });
@@ -128,22 +129,17 @@ impl State {
         key: u32,
         run: Box<dyn Run>,
         step: Step,
-        mut done: Vec<Completion>,
     ) -> Option<Box<dyn Run>> {
         let slot = self.exchanges.record(key).token.slot();
         let waits = self.core.exchange_waits(slot);
         let ended = match step {
-            Step::Done => match self.exchanges.record(key).shared.lock().output.end() {
-                Ok(()) => None,
-                Err(error) => Some(error),
-            },
+            Step::Done => self.exchanges.record(key).shared.lock().output.end().err(),
             Step::Failed(error) => Some(error),
             Step::Suspend if waits == 0 => Some(nonsense(
                 "the application suspended with nothing to wait for: start a wait first (for an \
                  event, to be resumed by hand), or return AWSGI_YIELD",
             )),
             Step::Suspend | Step::Yield => {
-                done.clear();
                 let record = self.exchanges.record(key);
                 record.run = Some(run);
                 if record.shared.lock().gone {
@@ -173,7 +169,8 @@ impl State {
     fn again(&mut self, key: u32, waits: u32) {
         let record = self.exchanges.record(key);
         let slot = record.token.slot();
-        let written = record.shared.lock().output.written();
+        // Only whether it changed counts.
+        let written = record.shared.lock().output.written() as u32;
         let wrote = std::mem::replace(&mut record.written, written) != written;
         record.yields = if waits > 0 || wrote { 0 } else { record.yields.saturating_add(1) };
         if record.yields < YIELDS {
@@ -194,7 +191,7 @@ impl State {
         }
         let spec = WaitSpec::sleep(Deadline::at(self.now().saturating_add(PAUSE)));
         match self.start_wait(&spec, Owner::Exchange(slot)) {
-            Ok(pause) => self.exchanges.record(key).pause = Some(pause),
+            Ok(pause) => self.exchanges.record(key).pause = pause,
             Err(_) => {
                 // No wait to be had: fair, if not slow.
                 self.exchanges.record(key).phase = Phase::Runnable;
@@ -228,14 +225,10 @@ impl State {
             Phase::Closing | Phase::Closed => return,
         }
         let record = self.exchanges.record(key);
-        if record.pause == Some(completion.wait) {
-            record.pause = None;
+        if record.pause == completion.wait {
+            record.pause = Token::NONE;
         } else {
-            if record.done.capacity() == 0 {
-                // One is the rule; the usual first capacity would be four.
-                record.done.reserve_exact(1);
-            }
-            record.done.push(completion);
+            record.done.get_or_insert_default().push(completion);
         }
     }
 
@@ -244,9 +237,9 @@ impl State {
         let record = self.exchanges.record(key);
         let shared: Arc<Shared> = Arc::clone(&record.shared);
         let slot = record.token.slot();
-        let (tell, call, finished) = {
+        let (tell, (call, finished)) = {
             let mut flow = shared.lock();
-            (std::mem::take(&mut flow.tell), flow.take_call(), flow.finished.take())
+            (std::mem::take(&mut flow.tell), flow.take_calls())
         };
         self.exchanges.announce(key, tell);
         match call {

@@ -168,8 +168,9 @@ static void a_reactor_that_is_not_closed_cannot_be_freed(void)
     ANSWERS(AWSGI_E_BUSY, awsgi_reactor_free(reactor));
     check_free(reactor);
     /* The pointer is void, and yet harmless. */
-    ANSWERS(AWSGI_E_STALE, awsgi_reactor_free(reactor));
+    ANSWERS(AWSGI_E_STALE, awsgi_reactor_adopt(reactor));
     ANSWERS(AWSGI_E_STALE, awsgi_reactor_stop(reactor));
+    ANSWERS(AWSGI_E_STALE, awsgi_reactor_free(reactor));
 }
 
 static void a_failure_is_told_in_words(awsgi_reactor *reactor)

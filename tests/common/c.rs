@@ -105,7 +105,8 @@ pub fn run(program: &Path, arguments: &[&OsStr]) -> String {
         }
         None => Command::new(program),
     };
-    succeed(command.args(arguments))
+    // Of our own programs we want to know what they leak.
+    succeed(command.args(arguments).env("ASAN_OPTIONS", "detect_leaks=1"))
 }
 
 /// Runs a command that must succeed; answers its standard output. Panics with all it said if it
@@ -148,7 +149,11 @@ pub fn succeed(command: &mut Command) -> String {
 /// The command `awsgi`. `AWSGI_TEST_PRELOAD` names what it needs loaded before itself, when only the
 /// applications were compiled with a sanitizer.
 pub fn server() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_awsgi"));
+    let Some(awsgi) = option_env!("CARGO_BIN_EXE_awsgi") else {
+        panic!("the command is not built: run with --all-features");
+    };
+    let mut command = Command::new(awsgi);
+    command.env("ASAN_OPTIONS", "detect_leaks=1");
     if let Some(library) = std::env::var_os("AWSGI_TEST_PRELOAD") {
         command.env("LD_PRELOAD", library);
     }
@@ -185,7 +190,7 @@ pub fn library() -> PathBuf {
 
 /// A build with fewer features puts its library into the same place: then it is of no use here.
 fn exports_the_abi(library: &Path) -> bool {
-    super::elf::exported(library).iter().any(|name| name.starts_with("awsgi_server_"))
+    super::elf::exported(library).iter().any(|name| name.starts_with("awsgi_reactor_"))
 }
 
 fn build_library() -> PathBuf {

@@ -259,3 +259,8 @@ fn free_slots_are_reused_oldest_first() {
     assert_eq!(event(&mut core).slot(), tokens[0].slot());
     assert_eq!(event(&mut core).slot(), 3);
 }
+
+#[test]
+fn a_wait_stays_small() {
+    assert!(size_of::<Entry>() <= 64, "{}", size_of::<Entry>());
+}

@@ -96,6 +96,13 @@ pub(crate) struct Exchanges {
 }
 
 impl Record {
+    /// Wakes the pool thread that may wait in place. Only there: it is a system call.
+    fn wake(&self) {
+        if self.phase == Phase::Pooled {
+            self.shared.wake();
+        }
+    }
+
     /// The exchange as a waitable, if somebody asked for it.
     fn waitable(&self) -> Option<Token> {
         (self.waitable != Token::NONE).then_some(self.waitable)
@@ -416,17 +423,19 @@ impl State {
                 "the application is done: the rest of the body is of no use to it",
             ));
         }
-        let pooled = record.phase == Phase::Pooled;
-        let (taken, readable) = {
+        let (taken, readable, room) = {
             let mut flow = record.shared.lock();
             let taken = flow.input.feed(bytes, end);
-            (taken, flow.input.is_readable())
+            (taken, flow.input.is_readable(), flow.input.room_due(false))
         };
-        if pooled {
-            record.shared.wake();
-        }
+        record.wake();
         if let (true, Some(waitable)) = (readable, record.waitable()) {
             self.core.ready(waitable.slot(), Readiness::READABLE);
+            self.work_outside();
+        }
+        if room {
+            // The host asks whether input is wanted, and it is.
+            self.exchanges.announce(key, Readiness::ROOM);
             self.work_outside();
         }
         Ok(taken)
@@ -449,9 +458,7 @@ impl State {
         if !writable {
             return Ok(());
         }
-        if record.phase == Phase::Pooled {
-            record.shared.wake();
-        }
+        record.wake();
         if let Some(waitable) = record.waitable() {
             self.core.ready(waitable.slot(), Readiness::WRITABLE);
             self.work_outside();
@@ -461,13 +468,13 @@ impl State {
 
     /// Nothing can be read or written any more.
     fn drop_flow(&mut self, key: u32) {
-        let shared = &self.exchanges.record(key).shared;
-        let mut flow = shared.lock();
+        let record = self.exchanges.record(key);
+        let mut flow = record.shared.lock();
         flow.gone = true;
         flow.input.discard();
         flow.output.discard();
         drop(flow);
-        shared.wake();
+        record.wake();
     }
 
     pub(super) fn client_gone(&mut self, key: u32) {
@@ -522,6 +529,7 @@ impl State {
     /// Ends an exchange early: with a response of this status if the host has no head yet.
     pub(super) fn cut(&mut self, key: u32, status: u16) {
         let reason = match status {
+            400 => "400 Bad Request: the request body is malformed\n",
             408 => "408 Request Timeout: the request body came too slowly\n",
             413 => "413 Content Too Large: the request body is larger than this server takes\n",
             503 => "503 Service Unavailable: the server is shutting down\n",
@@ -530,7 +538,7 @@ impl State {
         self.fail_response(key, status, reason);
         let record = self.exchanges.record(key);
         record.shared.lock().gone = true;
-        record.shared.wake();
+        record.wake();
         match record.phase {
             Phase::Suspended | Phase::Runnable => self.close_soon(key),
             Phase::Pooled => self.abandon_call(key),

@@ -16,7 +16,7 @@ use super::admission::Permit;
 use super::body::Output;
 use super::exchange::Session;
 use super::refusal::{self, Refusal};
-use super::service::open;
+use super::service::{abandon, open};
 use crate::core::Readiness;
 use crate::gateway::Head;
 
@@ -89,7 +89,12 @@ impl Future for Answer {
                                 Err(refusal) => State::Refused(refusal),
                             }
                         }
-                        _ => State::Refused(refusal::BUSY),
+                        (_, request) => {
+                            if let Some((_, incoming)) = request {
+                                abandon(session.link(), &incoming);
+                            }
+                            State::Refused(refusal::BUSY)
+                        }
                     };
                 }
                 State::Waiting => {
@@ -149,8 +154,8 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
         return refuse(Some(session), refusal::FAILED);
     };
     let mut headers = session.link().hub.header_map();
-    for (name, value) in head.headers {
-        match (HeaderName::from_bytes(&name), HeaderValue::from_maybe_shared(value)) {
+    for (name, value) in head.shared_headers() {
+        match (HeaderName::from_bytes(name), HeaderValue::from_maybe_shared(value)) {
             (Ok(name), Ok(value)) => {
                 headers.append(name, value);
             }

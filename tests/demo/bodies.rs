@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use crate::http;
 use crate::pattern::{pattern, receipt};
 use crate::server::Demo;
-use crate::wire::{HOST, LAST, Wire};
+use crate::wire::{HOST, LAST, Wire, pause};
 
 /// Sizes around those of the buffers on the way.
 const SIZES: [usize; 13] =
@@ -55,7 +55,7 @@ fn a_body_cut_anywhere_is_the_same_body() {
         for at in 1..request.len() {
             let mut wire = Wire::connect(&demo);
             wire.send(&request[..at]);
-            wire.until_read();
+            pause();
             wire.send(&request[at..]);
             assert_eq!(wire.response().text(), receipt(b"hello world"), "cut at {at}");
         }

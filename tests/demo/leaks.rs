@@ -47,11 +47,7 @@ fn failed_relays_leave_no_descriptor_open() {
         .collect();
     fail(&demo, &paths, 2 * paths.len());
     // The connections of the clients have ended with them.
-    let mut before = 0;
-    until("rest", || {
-        let last = std::mem::replace(&mut before, demo.descriptors());
-        before == last
-    });
+    let before = demo.settled_descriptors();
     fail(&demo, &paths, count());
     until("as few descriptors as before", || demo.descriptors() <= before);
     demo.assert_all_closed();
@@ -64,11 +60,7 @@ fn refused_relays_leave_no_descriptor_open() {
     let server = serve_demo(&nobody, 5000, &[]);
     let paths = ["/relay".to_owned(), "/relay-blocking".to_owned()];
     fail(&server, &paths, 20);
-    let mut before = 0;
-    until("rest", || {
-        let last = std::mem::replace(&mut before, server.descriptors());
-        before == last
-    });
+    let before = server.settled_descriptors();
     fail(&server, &paths, count());
     until("as few descriptors as before", || server.descriptors() <= before);
     server.assert_all_closed();

@@ -56,7 +56,7 @@ fn whoever_leaves_ends_what_it_asked_for_once() {
     leave(&demo, "upload", &format!("POST /upload HTTP/1.1\r\nContent-Length: 9\r\n{HOST}1234"));
     // Behind bytes that nobody reads.
     leave(&demo, "sleep", &format!("{sleep}GET /hello HTTP/1.1\r\n"));
-    leave(&demo, "sleep", &sleep.replace("GET /sleep?ms=600000", "GET /sleep?ms=600001"));
+    leave(&demo, "sleep", &sleep.replace("GET /sleep?ms=600000", "GET /sleep?ms=599999"));
     demo.assert_all_closed();
 }
 

@@ -69,7 +69,7 @@ fn a_body_beyond_its_limit_is_413() {
     let length = (100 << 10) + 1;
     refused(&demo, &head(&format!("Content-Length: {length}")), 413);
     refused(&demo, &head(&format!("Content-Length: {length}\r\nExpect: 100-continue")), 413);
-    refused(&demo, &head("Content-Length: 18446744073709551615"), 413);
+    refused(&demo, &head("Content-Length: 4611686018427387904"), 413);
     // In chunks, when it becomes too large.
     let chunk = format!("6000\r\n{}\r\n", "x".repeat(0x6000));
     let large = head("Transfer-Encoding: chunked") + &chunk.repeat(5);
@@ -101,8 +101,9 @@ fn a_head_that_does_not_end_is_408() {
 
     // The second of a connection too.
     let mut wire = Wire::connect(&demo);
-    wire.send(format!("GET /hello HTTP/1.1\r\n{HOST}GET /he"));
+    wire.send(format!("GET /hello HTTP/1.1\r\n{HOST}"));
     assert_eq!(wire.response().text(), "hello\n");
+    wire.send("GET /he");
     assert_eq!(wire.response().status, 408);
     wire.assert_closed();
 

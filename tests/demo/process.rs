@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{BOUND, until};
 
@@ -129,6 +129,19 @@ impl Process {
     /// How many descriptors it has open.
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// The same when they have not changed for a while: clients that left are gone.
+    pub fn settled_descriptors(&self) -> usize {
+        let mut count = (self.descriptors(), Instant::now());
+        until("an unchanging number of descriptors", || {
+            let now = self.descriptors();
+            if now != count.0 {
+                count = (now, Instant::now());
+            }
+            count.1.elapsed() > Duration::from_millis(100)
+        });
+        count.0
     }
 
     /// Its time on processors so far, in clock ticks.

@@ -3,7 +3,7 @@
 use crate::http;
 use crate::pattern::{pattern, receipt};
 use crate::server::Demo;
-use crate::wire::{HOST, LAST, Wire};
+use crate::wire::{HOST, LAST, Wire, pause};
 
 #[test]
 fn a_connection_serves_one_request_after_another() {
@@ -87,7 +87,7 @@ fn a_head_that_comes_in_pieces_is_the_same_head() {
     for at in 1..request.len() {
         let mut wire = Wire::connect(&demo);
         wire.send(&request[..at]);
-        wire.until_read();
+        pause();
         wire.send(&request[at..]);
         assert_eq!(wire.response().text(), "hello\n", "cut at {at}");
     }
@@ -131,7 +131,7 @@ fn a_client_of_1_0_may_ask_to_be_kept() {
 fn a_broken_response_to_1_0_does_not_look_whole() {
     let demo = Demo::with_timeout(300, &[]);
     let mut wire = Wire::connect(&demo);
-    wire.send("GET /relay/die?after=1000 HTTP/1.0\r\n\r\n");
+    wire.send("GET /relay/stall-body?after=1000 HTTP/1.0\r\n\r\n");
     let response = wire.response();
     // The upstream's Content-Length stands in the head, and fewer bytes came.
     assert!(!response.whole, "{response:?}");

@@ -13,6 +13,11 @@ pub const HOST: &str = "Host: a\r\n\r\n";
 /// The same for a request that is the last of its connection.
 pub const LAST: &str = "Host: a\r\nConnection: close\r\n\r\n";
 
+/// Lets the server read what was sent, as a rule; nothing may depend on whether it did.
+pub fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(1));
+}
+
 /// One side of a connection.
 pub struct Wire<S = TcpStream> {
     pub stream: S,

@@ -105,12 +105,19 @@ impl fmt::Display for Address {
     }
 }
 
-/// A socket that listens. It removes its path when it is dropped, if that is still its own.
+/// A socket that listens.
 pub(super) struct Listener {
     socket: Socket,
     address: Address,
-    /// Path, device and inode of a socket that we made.
-    made: Option<(PathBuf, u64, u64)>,
+    made: Option<Made>,
+}
+
+/// The path of a socket that we made, with its device and inode. It is removed when this is
+/// dropped, if it is still ours.
+pub(super) struct Made {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
 }
 
 impl Listener {
@@ -131,17 +138,21 @@ impl Listener {
     pub(super) fn share(&self) -> Result<Socket> {
         self.socket.try_clone().map_err(|error| Error::os("share the listening socket", &error))
     }
+
+    /// Leaves the socket to those who share it: it is closed when they close theirs. What is left
+    /// is the path, to be kept until the end.
+    pub(super) fn hand_over(self) -> Option<Made> {
+        self.made
+    }
 }
 
-impl Drop for Listener {
+impl Drop for Made {
     fn drop(&mut self) {
-        if let Some((path, device, inode)) = &self.made {
-            // Another server may have replaced it in the meantime; that one is not ours to remove.
-            let ours = std::fs::symlink_metadata(path)
-                .is_ok_and(|found| found.dev() == *device && found.ino() == *inode);
-            if ours {
-                let _ = std::fs::remove_file(path);
-            }
+        // Another server may have replaced it in the meantime; that one is not ours to remove.
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
+        if ours {
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
@@ -188,7 +199,7 @@ fn bind_path(path: PathBuf) -> Result<Listener> {
     Ok(Listener {
         socket,
         address: Address::Unix(Some(path.clone())),
-        made: Some((path, metadata.dev(), metadata.ino())),
+        made: Some(Made { path, device: metadata.dev(), inode: metadata.ino() }),
     })
 }
 

@@ -167,6 +167,9 @@ impl Server {
             }
         }
         drop(sender);
+        // A copy of the socket here would keep it listening while the workers drain, and clients
+        // waiting that nobody accepts.
+        let path = listener.hand_over();
         for start in starts {
             outcome = outcome.and(start);
         }
@@ -194,7 +197,7 @@ impl Server {
             }
             outcome = outcome.and(ended);
         }
-        drop(listener);
+        drop(path);
         outcome
     }
 

@@ -93,6 +93,9 @@ fn check(parts: &Parts, incoming: &Incoming, max_body: Option<u64>) -> Result<()
     if !has_valid_host(&parts.headers, required) {
         return Err(refusal::NO_HOST);
     }
+    if !is_transfer_plain(&parts.headers) {
+        return Err(refusal::MALFORMED);
+    }
     match (max_body, incoming.size_hint().exact()) {
         (Some(max), Some(length)) if length > max => Err(refusal::LARGE_BODY),
         _ => Ok(()),
@@ -105,6 +108,17 @@ fn has_valid_host(headers: &HeaderMap, required: bool) -> bool {
     match (hosts.next(), hosts.next()) {
         (None, _) => !required,
         (Some(host), None) => is_host(host.as_bytes()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Chunks, once, and nothing else: a coding inside of them would reach the application, and one
+/// named twice may be counted otherwise by a proxy before us.
+fn is_transfer_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
         (Some(_), Some(_)) => false,
     }
 }

@@ -22,9 +22,7 @@ pub mod server;
 #[allow(unsafe_code)]
 mod sources;
 
-pub use crate::core::{
-    Completion, Deadline, Kind, Outcome, Readiness, Token, WaitSpec, Watch,
-};
+pub use crate::core::{Completion, Deadline, Kind, Outcome, Readiness, Token, WaitSpec, Watch};
 pub use crate::error::{Error, Result, Status};
 pub use crate::reactor::{
     Log, Mode, Reactor, ReactorOptions, Released, Report, Spawn, Stopper, Turn, level, notify,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::core::slots::{Slots, stale};
+use crate::core::slots::{Slots, not_an_event, stale};
 use crate::core::{
     Completion, Core, Deadline, Kind, Limits, MAX_REACTORS, Owner, Readiness, Source, Token,
     WaitSpec,
@@ -114,7 +114,7 @@ pub struct Report {
     pub next_deadline: Deadline,
     /// Work is left: turn again before sleeping.
     pub more: bool,
-    /// [`Reactor::stop`] was called.
+    /// [`Stopper::stop`] was called.
     pub stopped: bool,
     /// The reactor was closed, and nothing is left in it: it can be freed.
     pub closed: bool,
@@ -149,6 +149,8 @@ pub(crate) struct State {
     shell: Option<Shell>,
     alarm: Option<Alarm>,
     events: Vec<(usize, Readiness)>,
+    /// The last turn's budget ended before the selector's events did.
+    events_left: bool,
     /// What an arm found ready at once; kept for its capacity.
     found: Vec<(u32, Readiness)>,
     /// A turn is under way.
@@ -436,9 +438,9 @@ impl Reactor {
         self.with(|state| state.turning = true)?;
         let steps = self.with(|state| state.harvest(turn, budget));
         let result = match steps.and_then(|steps| steps) {
-            Ok(steps) => self.run_steps(steps).and_then(|()| {
-                self.with(|state| state.deliver(turn.capacity, &mut sink))?
-            }),
+            Ok(steps) => self
+                .run_steps(steps)
+                .and_then(|()| self.with(|state| state.deliver(turn.capacity, &mut sink))?),
             Err(error) => Err(error),
         };
         self.with(|state| {
@@ -661,8 +663,9 @@ impl State {
         }
         let mut shell = None;
         if nested {
-            let made = Shell::new(selector.fd())
-                .map_err(|error| Error::os("making the descriptor of nested mode (epoll)", &error))?;
+            let made = Shell::new(selector.fd()).map_err(|error| {
+                Error::os("making the descriptor of nested mode (epoll)", &error)
+            })?;
             descriptors.reserve(made.fd());
             shell = Some(made);
         }
@@ -685,6 +688,7 @@ impl State {
             shell,
             alarm,
             events: Vec::new(),
+            events_left: false,
             found: Vec::new(),
             turning: false,
             running: None,
@@ -790,10 +794,7 @@ impl State {
                 self.work_outside();
                 Ok(())
             }
-            Source::Descriptor { .. } | Source::Exchange(_) => Err(Error::new(
-                Status::Invalid,
-                "only an event can be notified: what stands behind this waitable tells by itself",
-            )),
+            Source::Descriptor { .. } | Source::Exchange(_) => Err(not_an_event()),
         }
     }
 
@@ -837,12 +838,15 @@ impl State {
         let timeout = self.timeout(turn);
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let waited = self.selector.wait(timeout, &mut events);
+        let waited = self.selector.wait(timeout, budget as usize, &mut events);
         self.cell.signal.awake();
-        if let Err(error) = waited {
-            self.events = events;
-            return Err(Error::os("asking the selector (epoll_wait)", &error));
-        }
+        self.events_left = match waited {
+            Ok(more) => more,
+            Err(error) => {
+                self.events = events;
+                return Err(Error::os("asking the selector (epoll_wait)", &error));
+            }
+        };
         for (name, readiness) in &events {
             if *name != SIGNAL && *name != ALARM {
                 self.report(*name, *readiness);
@@ -857,8 +861,9 @@ impl State {
         while let Some((key, completion)) = self.core.next_exchange_completion() {
             self.resume(key, completion);
         }
-        // At least one, or a flood of events could starve the steps.
-        Ok(self.exchanges.runnable().min(budget.saturating_sub(taken).max(1) as usize))
+        // Half of the budget at least, or a flood of events could starve the steps.
+        let left = budget.saturating_sub(taken).max(budget.div_ceil(2));
+        Ok(self.exchanges.runnable().min(left as usize))
     }
 
     /// How long the selector may sleep: in owned mode, with nothing to do, until the turn's
@@ -898,11 +903,7 @@ impl State {
     }
 
     /// Hands completions over, and prepares for the host's sleep.
-    fn deliver(
-        &mut self,
-        capacity: usize,
-        sink: &mut impl FnMut(Completion),
-    ) -> Result<Report> {
+    fn deliver(&mut self, capacity: usize, sink: &mut impl FnMut(Completion)) -> Result<Report> {
         let mut completions = 0;
         while completions < capacity {
             let next = self.core.next_host_completion().or_else(|| self.next_announcement());
@@ -913,13 +914,13 @@ impl State {
         let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
         let next_deadline = self.next_deadline();
         self.reported = next_deadline;
-        let mut more = self.has_work();
+        let mut more = self.has_work() || self.events_left;
         if self.shell.is_some() {
             if let Some(alarm) = &mut self.alarm {
                 if next_deadline != Deadline::FOREVER {
-                    alarm
-                        .program(clock::now(), next_deadline.nanoseconds())
-                        .map_err(|error| Error::os("setting the alarm (timerfd_settime)", &error))?;
+                    alarm.program(clock::now(), next_deadline.nanoseconds()).map_err(|error| {
+                        Error::os("setting the alarm (timerfd_settime)", &error)
+                    })?;
                 }
             }
             self.cell.signal.asleep();

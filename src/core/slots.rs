@@ -19,12 +19,14 @@ const FIRST_CHUNK: u32 = 64;
 /// Chunks double in size: 64, 128, ... so that this many hold every slot.
 const CHUNKS: usize = 19;
 
-// A word: pending readiness in bits 0..16, LINKED, kind in 20..24 (0: free), generation in 32..58.
+// A word: pending readiness in bits 0..16, LINKED, LISTENS, kind in 20..24 (0: free), generation in 32..58.
 const PENDING: u64 = 0xffff;
 const LINKED: u64 = 1 << 16;
+/// Other threads may notify it.
+const LISTENS: u64 = 1 << 17;
 const KIND_SHIFT: u32 = 20;
 const GENERATION_SHIFT: u32 = 32;
-const IDENTITY: u64 = !(PENDING | LINKED);
+const IDENTITY: u64 = !(PENDING | LINKED | LISTENS);
 
 struct Slot {
     word: AtomicU64,
@@ -95,11 +97,13 @@ impl Slots {
         })
     }
 
-    /// Gives a free slot to an object; returns the object's generation. Owner only.
-    pub(crate) fn occupy(&self, slot: u32, kind: Kind) -> u32 {
+    /// Gives a free slot to an object, which other threads may notify if it `listens`; returns the
+    /// object's generation. Owner only.
+    pub(crate) fn occupy(&self, slot: u32, kind: Kind, listens: bool) -> u32 {
         let word = &self.get(slot).expect("a slot that was made").word;
         // Nobody else changes a free slot: its word matches no token.
-        let before = word.fetch_or(identity(Some(kind), 0), Ordering::AcqRel);
+        let listens = if listens { LISTENS } else { 0 };
+        let before = word.fetch_or(identity(Some(kind), 0) | listens, Ordering::AcqRel);
         debug_assert_eq!(before & (0xf << KIND_SHIFT), 0);
         (before >> GENERATION_SHIFT) as u32
     }
@@ -144,6 +148,9 @@ impl Slots {
         loop {
             if seen & IDENTITY != wanted || wanted == 0 {
                 return Err(stale());
+            }
+            if seen & LISTENS == 0 {
+                return Err(not_an_event());
             }
             let next = seen | bits | LINKED;
             if next == seen {
@@ -212,6 +219,14 @@ impl Slots {
     }
 }
 
+/// The answer to a notify of what tells by itself.
+pub(crate) fn not_an_event() -> Error {
+    Error::new(
+        Status::Invalid,
+        "only an event can be notified: what stands behind this waitable tells by itself",
+    )
+}
+
 /// The answer to every token that outlived its object.
 pub(crate) fn stale() -> Error {
     Error::new(
@@ -226,7 +241,7 @@ mod tests {
 
     fn occupied(slots: &Slots, kind: Kind) -> Token {
         let slot = slots.grow().unwrap();
-        Token::new(kind, 0, slots.occupy(slot, kind), slot)
+        Token::new(kind, 0, slots.occupy(slot, kind, true), slot)
     }
 
     #[test]
@@ -251,11 +266,8 @@ mod tests {
         assert!(slots.is_live(token));
         assert!(slots.vacate(token.slot()));
         assert!(!slots.is_live(token));
-        assert_eq!(
-            slots.notify(token, Readiness::READABLE).unwrap_err().status(),
-            Status::Stale
-        );
-        let generation = slots.occupy(token.slot(), Kind::Waitable);
+        assert_eq!(slots.notify(token, Readiness::READABLE).unwrap_err().status(), Status::Stale);
+        let generation = slots.occupy(token.slot(), Kind::Waitable, true);
         assert_eq!(generation, token.generation() + 1);
         assert!(!slots.is_live(token));
     }
@@ -295,8 +307,12 @@ mod tests {
         let old = occupied(&slots, Kind::Waitable);
         slots.notify(old, Readiness::READABLE).unwrap();
         slots.vacate(old.slot());
-        let new =
-            Token::new(Kind::Waitable, 0, slots.occupy(old.slot(), Kind::Waitable), old.slot());
+        let new = Token::new(
+            Kind::Waitable,
+            0,
+            slots.occupy(old.slot(), Kind::Waitable, true),
+            old.slot(),
+        );
         // Still linked: the new object's notice travels with the old link.
         assert!(!slots.notify(new, Readiness::WRITABLE).unwrap());
         let mut seen = Vec::new();

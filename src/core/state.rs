@@ -194,6 +194,12 @@ impl Core {
 
     /// Puts an object into the slot that has been free for longest.
     fn occupy(&mut self, kind: Kind, entry: Entry) -> Result<Token> {
+        let listens = match &entry {
+            Entry::Waitable(waitable) => waitable.source == Source::Event,
+            // A pool thread tells its exchange so.
+            Entry::Exchange(_) => true,
+            Entry::Wait(_) | Entry::Free { .. } => false,
+        };
         let slot = if self.oldest_free == NIL {
             let slot = self.slots.grow().ok_or_else(|| {
                 Error::new(Status::Limit, "a reactor holds at most 16,777,216 objects: end some")
@@ -211,7 +217,7 @@ impl Core {
             }
             slot
         };
-        let generation = self.slots.occupy(slot, kind);
+        let generation = self.slots.occupy(slot, kind, listens);
         Ok(Token::new(kind, self.number, generation, slot))
     }
 
@@ -426,6 +432,18 @@ impl Core {
         woke
     }
 
+    /// Whether an exchange waits for a waitable.
+    pub(crate) fn is_watched_by(&self, slot: u32, exchange: u32) -> bool {
+        let mut at = self.waitable(slot).first;
+        while at != NodeRef::NONE {
+            if self.wait(at.wait).owner == Owner::Exchange(exchange) {
+                return true;
+            }
+            at = self.node(at).after;
+        }
+        false
+    }
+
     /// Whether anybody waits for a waitable.
     pub(crate) fn has_waiters(&self, slot: u32) -> bool {
         self.waitable(slot).first != NodeRef::NONE
@@ -548,14 +566,7 @@ impl Core {
         let count = members.as_slice().len() as u32;
         let token = self.occupy(
             Kind::Wait,
-            Entry::Wait(Wait {
-                owner,
-                user_data,
-                outcome: None,
-                members,
-                before: NIL,
-                after: NIL,
-            }),
+            Entry::Wait(Wait { owner, user_data, outcome: None, members, before: NIL, after: NIL }),
         )?;
         let slot = token.slot();
         self.waits += 1;

@@ -95,7 +95,8 @@ pub struct awsgi_api {
             os_error: *mut i32,
         ) -> awsgi_status,
     >,
-    pub awsgi_version: Option<unsafe extern "C" fn(number: *mut u32, abi: *mut u32) -> awsgi_status>,
+    pub awsgi_version:
+        Option<unsafe extern "C" fn(number: *mut u32, abi: *mut u32) -> awsgi_status>,
     pub awsgi_completion_members: Option<
         unsafe extern "C" fn(
             completion: *const awsgi_completion,
@@ -341,7 +342,9 @@ pub unsafe extern "C" fn awsgi_application_unload(
             return Ok(());
         }
         // SAFETY: the caller vouches for the pointer.
-        let application = unsafe { super::guard::sized(application, size_of::<awsgi_application>(), "application")? };
+        let application = unsafe {
+            super::guard::sized(application, size_of::<awsgi_application>(), "application")?
+        };
         if load::unload(&application) {
             Ok(())
         } else {

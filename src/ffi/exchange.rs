@@ -197,7 +197,10 @@ pub unsafe extern "C" fn awsgi_exchange_reactor(
 /// Ownership: nothing is kept.
 /// Threads: exchange.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn awsgi_exchange_now(exchange: awsgi_exchange, ns: *mut u64) -> awsgi_status {
+pub unsafe extern "C" fn awsgi_exchange_now(
+    exchange: awsgi_exchange,
+    ns: *mut u64,
+) -> awsgi_status {
     guard(|| {
         // SAFETY: the caller vouches for the pointer.
         let ns = unsafe { out(ns, "ns")? };

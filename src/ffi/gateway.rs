@@ -244,7 +244,8 @@ pub unsafe extern "C" fn awsgi_gateway_open(
         let given = unsafe { sized(request, size_of::<awsgi_request>(), "request")? };
         let or = |slice: awsgi_slice, default: &'static [u8], what| {
             // SAFETY: the caller vouches for what the request points to.
-            unsafe { bytes(slice, what) }.map(|slice| if slice.is_empty() { default } else { slice })
+            unsafe { bytes(slice, what) }
+                .map(|slice| if slice.is_empty() { default } else { slice })
         };
         // SAFETY: as above.
         let headers = unsafe { super::exchange::headers(given.headers, given.header_count)? };
@@ -392,7 +393,10 @@ pub unsafe extern "C" fn awsgi_exchange_take(
             return Err(null("slices"));
         }
         if capacity == 0 {
-            return Err(Error::new(Status::Invalid, "there is room for no slice: give at least one"));
+            return Err(Error::new(
+                Status::Invalid,
+                "there is room for no slice: give at least one",
+            ));
         }
         let exchange = self::exchange(exchange);
         match exchange.take()? {

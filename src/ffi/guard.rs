@@ -89,7 +89,11 @@ pub(super) unsafe fn out_if_wanted<'a, T: Default>(place: *mut T) -> Option<&'a 
 /// # Safety
 ///
 /// `data` points to `len` elements that live and do not change for `'a`, or `len` is 0.
-pub(super) unsafe fn array<'a, T>(data: *const T, len: usize, what: &'static str) -> Result<&'a [T]> {
+pub(super) unsafe fn array<'a, T>(
+    data: *const T,
+    len: usize,
+    what: &'static str,
+) -> Result<&'a [T]> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -97,7 +101,10 @@ pub(super) unsafe fn array<'a, T>(data: *const T, len: usize, what: &'static str
         return Err(null(what));
     }
     if len > isize::MAX as usize / size_of::<T>().max(1) {
-        return Err(Error::new(Status::Invalid, format!("{what} is longer than memory: check its length")));
+        return Err(Error::new(
+            Status::Invalid,
+            format!("{what} is longer than memory: check its length"),
+        ));
     }
     // SAFETY: not NULL and of a possible length; the caller vouches for the rest.
     Ok(unsafe { std::slice::from_raw_parts(data, len) })
@@ -118,15 +125,19 @@ pub(super) unsafe fn bytes<'a>(slice: awsgi_slice, what: &'static str) -> Result
 /// # Safety
 ///
 /// `string` is NULL, or ends in a NUL and lives for `'a`.
-pub(super) unsafe fn string<'a>(string: *const c_char, what: &'static str) -> Result<Option<&'a str>> {
+pub(super) unsafe fn string<'a>(
+    string: *const c_char,
+    what: &'static str,
+) -> Result<Option<&'a str>> {
     if string.is_null() {
         return Ok(None);
     }
     // SAFETY: as the caller vouches.
     let string = unsafe { CStr::from_ptr(string) };
-    string.to_str().map(Some).map_err(|_| {
-        Error::new(Status::Invalid, format!("{what} is not UTF-8: give it in UTF-8"))
-    })
+    string
+        .to_str()
+        .map(Some)
+        .map_err(|_| Error::new(Status::Invalid, format!("{what} is not UTF-8: give it in UTF-8")))
 }
 
 /// Reads a structure that begins with its size. One that is shorter than ours, from a program
@@ -137,7 +148,11 @@ pub(super) unsafe fn string<'a>(string: *const c_char, what: &'static str) -> Re
 ///
 /// `place` is NULL or points to a structure whose first field is its size in bytes; `T` is such a
 /// structure, of integers and pointers only, for which all zeros is a value.
-pub(super) unsafe fn sized<T: Copy>(place: *const T, first: usize, what: &'static str) -> Result<T> {
+pub(super) unsafe fn sized<T: Copy>(
+    place: *const T,
+    first: usize,
+    what: &'static str,
+) -> Result<T> {
     if place.is_null() {
         return Err(null(what));
     }
@@ -157,7 +172,9 @@ pub(super) unsafe fn sized<T: Copy>(place: *const T, first: usize, what: &'stati
             if rest.iter().any(|byte| *byte != 0) {
                 return Err(Error::new(
                     Status::Unsupported,
-                    format!("{what} asks for something that this libawsgi does not know: use a newer one"),
+                    format!(
+                        "{what} asks for something that this libawsgi does not know: use a newer one"
+                    ),
                 ));
             }
         }

@@ -6,17 +6,19 @@
 #![allow(non_camel_case_types)]
 // Every function is unsafe in one way, which the header says of each: its pointers are what it says.
 #![allow(clippy::missing_safety_doc)]
+// Brackets in the header's comments are brackets, not links.
+#![allow(rustdoc::broken_intra_doc_links)]
 
+mod application;
+mod completion;
+mod exchange;
+mod gateway;
+mod reactor;
+mod server;
 mod status;
 mod token;
-mod completion;
-mod reactor;
-mod waitable;
 mod wait;
-mod exchange;
-mod application;
-mod gateway;
-mod server;
+mod waitable;
 
 mod guard;
 mod load;

@@ -248,7 +248,9 @@ pub unsafe extern "C" fn awsgi_reactor_new(
             ReactorOptions::default()
         } else {
             // SAFETY: the caller vouches for the pointer; the structure is integers and pointers.
-            self::options(&unsafe { sized(options, size_of::<awsgi_reactor_options>(), "options")? })?
+            self::options(&unsafe {
+                sized(options, size_of::<awsgi_reactor_options>(), "options")?
+            })?
         };
         let made = Reactor::new(&options)?;
         // SAFETY: as above.

@@ -3,11 +3,11 @@
 use std::ffi::{c_char, c_void};
 
 use super::application::awsgi_application;
-use super::guard::{guard, null, out_if_wanted};
 #[cfg(not(feature = "server"))]
 use super::guard::unsupported;
 #[cfg(feature = "server")]
 use super::guard::{array, flags, sized, string};
+use super::guard::{guard, null, out_if_wanted};
 use super::status::awsgi_status;
 use super::token::{awsgi_os_handle, awsgi_slice};
 #[cfg(feature = "server")]

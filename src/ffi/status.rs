@@ -4,7 +4,6 @@ use std::ffi::c_char;
 
 use super::guard::{guard, last, out_if_wanted};
 
-
 /// The result of every function: AWSGI_OK, or one of AWSGI_E_*, which are negative and never
 /// renumbered.
 pub type awsgi_status = i32;

@@ -166,4 +166,3 @@ pub unsafe extern "C" fn awsgi_wait_rearm(wait: awsgi_wait) -> awsgi_status {
     let _ = wait;
     guard(|| Err(unsupported("awsgi_wait_rearm")))
 }
-

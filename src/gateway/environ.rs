@@ -49,6 +49,32 @@ const KNOWN: [&str; 31] = [
 // the value is a C string too.
 const KEY_FOLLOWS: u8 = 0xff;
 
+/// The tag of a known key.
+const fn tag(key: &str) -> u8 {
+    let key = key.as_bytes();
+    let mut at = 0;
+    while at < KNOWN.len() {
+        let known = KNOWN[at].as_bytes();
+        let mut same = known.len() == key.len();
+        let mut byte = 0;
+        while same && byte < key.len() {
+            same = known[byte] == key[byte];
+            byte += 1;
+        }
+        if same {
+            return at as u8;
+        }
+        at += 1;
+    }
+    panic!("not a known key")
+}
+
+/// What stands before the name of a header.
+const PREFIX: &[u8] = b"HTTP_";
+
+/// The first of the known keys that come from headers.
+const FIRST_HEADER: u8 = tag("HTTP_HOST");
+
 /// What an application learns about its request. Never changes.
 #[derive(Debug, Default)]
 pub(crate) struct Environ {
@@ -59,14 +85,23 @@ pub(crate) struct Environ {
 impl Environ {
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let known = KNOWN.iter().position(|known| known.as_bytes() == key).map(|tag| tag as u8);
+        self.find(known, key).or_else(|| self.base.as_ref()?.find(known, key))
+    }
+
+    fn find(&self, known: Option<u8>, key: &[u8]) -> Option<&[u8]> {
         let mut at = 0;
         while let Some((name, value, next)) = self.entry(at) {
-            if name == key {
+            let same = match known {
+                Some(known) => self.entries[at] == known,
+                None => name == key,
+            };
+            if same {
                 return Some(value);
             }
             at = next;
         }
-        self.base.as_ref()?.get(key)
+        None
     }
 
     /// The entry at a cursor, and the next cursor. 0 is the first.
@@ -102,16 +137,16 @@ impl Environ {
     /// What all exchanges of a gateway have in common.
     pub(crate) fn base(script_name: &str, multithread: bool) -> Arc<Environ> {
         let mut builder = Builder::default();
-        builder.add("SCRIPT_NAME", script_name.as_bytes());
-        builder.add("GATEWAY_INTERFACE", b"CGI/1.1");
+        builder.add(const { tag("SCRIPT_NAME") }, script_name.as_bytes());
+        builder.add(const { tag("GATEWAY_INTERFACE") }, b"CGI/1.1");
         builder.add(
-            "SERVER_SOFTWARE",
+            const { tag("SERVER_SOFTWARE") },
             concat!("libawsgi/", env!("CARGO_PKG_VERSION")).as_bytes(),
         );
-        builder.add("wsgi.version", b"1.0");
-        builder.add("wsgi.multithread", if multithread { b"1" } else { b"0" });
-        builder.add("wsgi.multiprocess", b"0");
-        builder.add("wsgi.run_once", b"0");
+        builder.add(const { tag("wsgi.version") }, b"1.0");
+        builder.add(const { tag("wsgi.multithread") }, if multithread { b"1" } else { b"0" });
+        builder.add(const { tag("wsgi.multiprocess") }, b"0");
+        builder.add(const { tag("wsgi.run_once") }, b"0");
         Arc::new(builder.finish(None))
     }
 
@@ -122,7 +157,7 @@ impl Environ {
         if !is_token(request.method) {
             return Err(bad("the method is not a token of letters, digits and !#$%&'*+-.^_`|~"));
         }
-        builder.add("REQUEST_METHOD", request.method);
+        builder.add(const { tag("REQUEST_METHOD") }, request.method);
         let (path, query) = split_target(request.target)?;
         let path = percent_decoded(path);
         if path.contains(&0) {
@@ -132,21 +167,21 @@ impl Environ {
         let Some(path_info) = path.strip_prefix(script_name) else {
             return Err(bad("the path is not below the prefix at which the application lies"));
         };
-        builder.add("PATH_INFO", path_info);
-        builder.add("QUERY_STRING", query);
-        builder.add("REQUEST_URI", request.target);
-        builder.add("SERVER_PROTOCOL", request.protocol);
-        builder.add("SERVER_NAME", request.server_name);
-        builder.add_number("SERVER_PORT", request.server_port.into());
-        builder.add("REMOTE_ADDR", request.remote_addr);
+        builder.add(const { tag("PATH_INFO") }, path_info);
+        builder.add(const { tag("QUERY_STRING") }, query);
+        builder.add(const { tag("REQUEST_URI") }, request.target);
+        builder.add(const { tag("SERVER_PROTOCOL") }, request.protocol);
+        builder.add(const { tag("SERVER_NAME") }, request.server_name);
+        builder.add_number(const { tag("SERVER_PORT") }, request.server_port.into());
+        builder.add(const { tag("REMOTE_ADDR") }, request.remote_addr);
         if request.remote_port != 0 {
-            builder.add_number("REMOTE_PORT", request.remote_port.into());
+            builder.add_number(const { tag("REMOTE_PORT") }, request.remote_port.into());
         }
-        builder.add("wsgi.url_scheme", request.scheme);
+        builder.add(const { tag("wsgi.url_scheme") }, request.scheme);
         if request.scheme == b"https" {
-            builder.add("HTTPS", b"on");
+            builder.add(const { tag("HTTPS") }, b"on");
         }
-        builder.add("wsgi.input_terminated", b"1");
+        builder.add(const { tag("wsgi.input_terminated") }, b"1");
         builder.add_headers(request)?;
         Ok(builder.finish(Some(Arc::clone(base))))
     }
@@ -159,9 +194,7 @@ fn bad(what: &'static str) -> Error {
 /// RFC 9110, section 5.6.2.
 pub(crate) fn is_token(name: &[u8]) -> bool {
     !name.is_empty()
-        && name.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
-        })
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// Whether a field value can be sent as it is (RFC 9110, section 5.5).
@@ -222,28 +255,48 @@ struct Builder {
 }
 
 impl Builder {
-    fn add(&mut self, key: &str, value: &[u8]) {
-        self.begin(key.as_bytes(), value.len());
+    fn add(&mut self, tag: u8, value: &[u8]) {
+        self.begin(tag, value.len());
         self.bytes.extend_from_slice(value);
         self.bytes.push(0);
     }
 
-    fn add_number(&mut self, key: &str, number: u64) {
-        self.add(key, number.to_string().as_bytes());
+    fn add_number(&mut self, tag: u8, mut number: u64) {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.add(tag, &digits[at..]);
     }
 
-    /// Writes an entry up to its value.
-    fn begin(&mut self, key: &[u8], value_len: usize) {
-        let value_len = (value_len as u32).to_le_bytes();
-        if let Some(known) = KNOWN.iter().position(|known| known.as_bytes() == key) {
-            self.bytes.push(known as u8);
-            self.bytes.extend_from_slice(&value_len);
-        } else {
-            self.bytes.push(KEY_FOLLOWS);
-            self.bytes.extend_from_slice(&(key.len() as u16).to_le_bytes());
-            self.bytes.extend_from_slice(&value_len);
-            self.bytes.extend_from_slice(key);
+    /// Writes an entry with a known key up to its value.
+    fn begin(&mut self, tag: u8, value_len: usize) {
+        self.bytes.push(tag);
+        self.bytes.extend_from_slice(&(value_len as u32).to_le_bytes());
+    }
+
+    /// The same for a header, by its name.
+    fn begin_header(&mut self, name: &[u8], value_len: usize) {
+        let upper = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
+        let same = |known: &&str| {
+            let known = &known.as_bytes()[PREFIX.len()..];
+            known.len() == name.len() && known.iter().copied().eq(name.iter().map(upper))
+        };
+        let first = usize::from(FIRST_HEADER);
+        if let Some(at) = KNOWN[first..].iter().position(same) {
+            return self.begin((first + at) as u8, value_len);
         }
+        self.bytes.push(KEY_FOLLOWS);
+        self.bytes.extend_from_slice(&((PREFIX.len() + name.len()) as u16).to_le_bytes());
+        self.bytes.extend_from_slice(&(value_len as u32).to_le_bytes());
+        self.bytes.extend_from_slice(PREFIX);
+        self.bytes.extend(name.iter().map(upper));
     }
 
     fn add_headers(&mut self, request: &Request<'_>) -> Result<()> {
@@ -265,7 +318,9 @@ impl Builder {
             let same = |other: &&(&[u8], &[u8])| other.0.eq_ignore_ascii_case(name);
             if headers[..at].iter().find(same).is_some() {
                 // Joined where the name came first; a length that differs is a smuggling attempt.
-                if name.eq_ignore_ascii_case(b"content-length") && headers[..at].iter().any(|other| same(&other) && other.1 != *value) {
+                if name.eq_ignore_ascii_case(b"content-length")
+                    && headers[..at].iter().any(|other| same(&other) && other.1 != *value)
+                {
                     return Err(bad("Content-Length is given twice, differently"));
                 }
                 continue;
@@ -283,26 +338,14 @@ impl Builder {
                 continue;
             }
             chunked |= name.eq_ignore_ascii_case(b"transfer-encoding");
-            let (key, separator): (&str, &[u8]) = if name.eq_ignore_ascii_case(b"content-type") {
-                ("CONTENT_TYPE", b",")
-            } else if name.eq_ignore_ascii_case(b"cookie") {
-                ("HTTP_COOKIE", b"; ")
-            } else {
-                ("", b",")
-            };
+            let separator: &[u8] = if name.eq_ignore_ascii_case(b"cookie") { b"; " } else { b"," };
             let values = || headers[at..].iter().filter(same).map(|other| other.1);
             let joined = values().map(|value| value.len() + separator.len()).sum::<usize>()
                 - separator.len();
-            if key.is_empty() {
-                let mut key = Vec::with_capacity(name.len() + 5);
-                key.extend_from_slice(b"HTTP_");
-                key.extend(name.iter().map(|byte| match byte {
-                    b'-' => b'_',
-                    other => other.to_ascii_uppercase(),
-                }));
-                self.begin(&key, joined);
+            if name.eq_ignore_ascii_case(b"content-type") {
+                self.begin(const { tag("CONTENT_TYPE") }, joined);
             } else {
-                self.begin(key.as_bytes(), joined);
+                self.begin_header(name, joined);
             }
             for (nth, value) in values().enumerate() {
                 if nth > 0 {
@@ -316,7 +359,7 @@ impl Builder {
             if chunked {
                 return Err(bad("both Content-Length and Transfer-Encoding are given"));
             }
-            self.add_number("CONTENT_LENGTH", length);
+            self.add_number(const { tag("CONTENT_LENGTH") }, length);
         }
         Ok(())
     }

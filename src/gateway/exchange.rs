@@ -10,7 +10,7 @@ use super::input::Read;
 use super::output::{Head, Taken};
 use crate::core::{Completion, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
-use crate::reactor::{ReactorCell, Reactor, State};
+use crate::reactor::{Reactor, ReactorCell, State};
 
 thread_local! {
     /// The exchange for which this pool thread runs.
@@ -168,9 +168,7 @@ impl Exchange {
     /// `Stale` after the exchange's end.
     pub fn environ<R>(self, key: &[u8], f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
         match self.place()? {
-            Place::Owner(_) => {
-                self.owner(|state, at| Ok(f(state.shared(at).environ.get(key))))
-            }
+            Place::Owner(_) => self.owner(|state, at| Ok(f(state.shared(at).environ.get(key)))),
             Place::Pool(_, shared) => Ok(f(shared.environ.get(key))),
         }
     }
@@ -209,9 +207,8 @@ impl Exchange {
         match self.place()? {
             Place::Owner(_) => self.owner(|state, key| state.exchange_waitable(key)),
             Place::Pool(cell, _) => {
-                let work: Work = Box::new(move |state, key| {
-                    state.exchange_waitable(key).map(Token::to_bits)
-                });
+                let work: Work =
+                    Box::new(move |state, key| state.exchange_waitable(key).map(Token::to_bits));
                 through_owner(cell, work)
                     .unwrap_or_else(|| Err(crate::core::slots::stale()))
                     .map(Token::from_bits)

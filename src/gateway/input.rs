@@ -16,6 +16,7 @@ pub(crate) enum Read {
 #[derive(Debug)]
 pub(crate) struct Input {
     /// Made when something comes, for most requests have no body.
+    #[expect(clippy::box_collection, reason = "a word in place of four in every exchange")]
     chunks: Option<Box<VecDeque<Bytes>>>,
     len: u32,
     limit: u32,
@@ -24,6 +25,8 @@ pub(crate) struct Input {
     short: bool,
     /// The host holds everything back until the application wants it.
     asked: bool,
+    /// The application found nothing, or waits for something.
+    wanted: bool,
 }
 
 impl Input {
@@ -36,6 +39,7 @@ impl Input {
             ended: !body,
             short: false,
             asked: false,
+            wanted: false,
         }
     }
 
@@ -48,6 +52,7 @@ impl Input {
         let taken = bytes.remaining().min((self.limit - self.len) as usize);
         if taken > 0 {
             self.len += taken as u32;
+            self.wanted = false;
             self.chunks.get_or_insert_default().push_back(bytes.copy_to_bytes(taken));
         }
         if !bytes.has_remaining() {
@@ -89,7 +94,8 @@ impl Input {
     /// Whether the host is to be told that there is room; it is told once. `wanted`: the
     /// application asks for input.
     pub(crate) fn room_due(&mut self, wanted: bool) -> bool {
-        let due = self.short && self.len <= self.limit / 2 || self.asked && wanted;
+        self.wanted |= wanted;
+        let due = self.short && self.len <= self.limit / 2 || self.asked && self.wanted;
         if due {
             self.short = false;
             self.asked = false;
@@ -146,5 +152,11 @@ mod tests {
         assert!(!input.room_due(false));
         assert!(input.room_due(true));
         assert!(!input.room_due(true));
+        // Still wanted: told at once.
+        assert_eq!(input.feed(&mut Bytes::new(), false), 0);
+        assert!(input.room_due(false));
+        input.feed(&mut Bytes::from_static(b"a"), false);
+        input.feed(&mut Bytes::new(), false);
+        assert!(!input.room_due(false));
     }
 }

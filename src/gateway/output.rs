@@ -279,9 +279,7 @@ impl Output {
                 self.stage = Stage::Unstarted;
                 Err(Error::new(Status::Again, "the head is not known yet: HEAD will tell"))
             }
-            Stage::Begun => {
-                Err(Error::new(Status::State, "the head was taken: it is given once"))
-            }
+            Stage::Begun => Err(Error::new(Status::State, "the head was taken: it is given once")),
         }
     }
 
@@ -359,7 +357,8 @@ fn content_length(value: &[u8], before: Option<u64>) -> Result<u64> {
 
 /// The headers as slices of one allocation; Content-Length travels as `Head::length`.
 fn kept(headers: &[(&[u8], &[u8])]) -> Vec<(Bytes, Bytes)> {
-    let headers = || headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
+    let headers =
+        || headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
     if headers().next().is_none() {
         return Vec::new();
     }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
 #[cfg(feature = "ffi")]
 use crate::error::Status;
+use crate::error::{Error, Result};
 use crate::reactor::Spawn;
 use crate::sources::thread;
 

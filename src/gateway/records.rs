@@ -50,6 +50,9 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// What completed since the last step: mostly nothing, and then a word in place of three.
+pub(super) type Done = Option<Box<Vec<Completion>>>;
+
 /// The owner's part of an exchange.
 pub(super) struct Record {
     pub(super) token: Token,
@@ -69,7 +72,7 @@ pub(super) struct Record {
     user_data: u64,
     pub(super) run: Option<Box<dyn Run>>,
     /// What completed since the last step.
-    pub(super) done: Option<Box<Vec<Completion>>>,
+    pub(super) done: Done,
     /// The exchange as a waitable, once somebody asked.
     waitable: Token,
     /// The pause of an application that only yields.
@@ -93,6 +96,13 @@ pub(crate) struct Exchanges {
 }
 
 impl Record {
+    /// Wakes the pool thread that may wait in place. Only there: it is a system call.
+    fn wake(&self) {
+        if self.phase == Phase::Pooled {
+            self.shared.wake();
+        }
+    }
+
     /// The exchange as a waitable, if somebody asked for it.
     fn waitable(&self) -> Option<Token> {
         (self.waitable != Token::NONE).then_some(self.waitable)
@@ -279,7 +289,10 @@ impl State {
     ) -> Result<Exchange> {
         let gateway = self.gateway(gateway_key)?;
         if gateway.draining {
-            return Err(Error::new(Status::Closed, "the gateway is draining: send requests elsewhere"));
+            return Err(Error::new(
+                Status::Closed,
+                "the gateway is draining: send requests elsewhere",
+            ));
         }
         if gateway.exchanges >= gateway.options.max_exchanges {
             return Err(Error::new(
@@ -410,17 +423,19 @@ impl State {
                 "the application is done: the rest of the body is of no use to it",
             ));
         }
-        let pooled = record.phase == Phase::Pooled;
-        let (taken, readable) = {
+        let (taken, readable, room) = {
             let mut flow = record.shared.lock();
             let taken = flow.input.feed(bytes, end);
-            (taken, flow.input.is_readable())
+            (taken, flow.input.is_readable(), flow.input.room_due(false))
         };
-        if pooled {
-            record.shared.wake();
-        }
+        record.wake();
         if let (true, Some(waitable)) = (readable, record.waitable()) {
             self.core.ready(waitable.slot(), Readiness::READABLE);
+            self.work_outside();
+        }
+        if room {
+            // The host asks whether input is wanted, and it is.
+            self.exchanges.announce(key, Readiness::ROOM);
             self.work_outside();
         }
         Ok(taken)
@@ -443,9 +458,7 @@ impl State {
         if !writable {
             return Ok(());
         }
-        if record.phase == Phase::Pooled {
-            record.shared.wake();
-        }
+        record.wake();
         if let Some(waitable) = record.waitable() {
             self.core.ready(waitable.slot(), Readiness::WRITABLE);
             self.work_outside();
@@ -455,13 +468,13 @@ impl State {
 
     /// Nothing can be read or written any more.
     fn drop_flow(&mut self, key: u32) {
-        let shared = &self.exchanges.record(key).shared;
-        let mut flow = shared.lock();
+        let record = self.exchanges.record(key);
+        let mut flow = record.shared.lock();
         flow.gone = true;
         flow.input.discard();
         flow.output.discard();
         drop(flow);
-        shared.wake();
+        record.wake();
     }
 
     pub(super) fn client_gone(&mut self, key: u32) {
@@ -471,7 +484,9 @@ impl State {
         self.drop_flow(key);
         let record = self.exchanges.record(key);
         let waitable = record.waitable();
-        let watched = waitable.is_some_and(|waitable| self.core.has_waiters(waitable.slot()));
+        let slot = record.token.slot();
+        let watched =
+            waitable.is_some_and(|waitable| self.core.is_watched_by(waitable.slot(), slot));
         let (phase, ran) = {
             let record = self.exchanges.record(key);
             (record.phase, record.ran)
@@ -514,6 +529,7 @@ impl State {
     /// Ends an exchange early: with a response of this status if the host has no head yet.
     pub(super) fn cut(&mut self, key: u32, status: u16) {
         let reason = match status {
+            400 => "400 Bad Request: the request body is malformed\n",
             408 => "408 Request Timeout: the request body came too slowly\n",
             413 => "413 Content Too Large: the request body is larger than this server takes\n",
             503 => "503 Service Unavailable: the server is shutting down\n",
@@ -522,7 +538,7 @@ impl State {
         self.fail_response(key, status, reason);
         let record = self.exchanges.record(key);
         record.shared.lock().gone = true;
-        record.shared.wake();
+        record.wake();
         match record.phase {
             Phase::Suspended | Phase::Runnable => self.close_soon(key),
             Phase::Pooled => self.abandon_call(key),

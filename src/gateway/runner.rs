@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
-use super::records::Phase;
+use super::records::{Done, Phase};
 use crate::core::{Completion, Deadline, Owner, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
@@ -18,11 +18,12 @@ const YIELDS: u8 = 100;
 const PAUSE: u64 = 1_000_000;
 
 /// What a client is told of an application that failed.
-const FAILED: &str = "500 Internal Server Error: the application failed; its server's log says why\n";
+const FAILED: &str =
+    "500 Internal Server Error: the application failed; its server's log says why\n";
 
 /// Code of an application, to be run with nothing borrowed.
 pub(crate) enum Job {
-    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Option<Box<Vec<Completion>>> },
+    Step { key: u32, exchange: Exchange, run: Box<dyn Run>, done: Done },
     Close { key: u32, exchange: Exchange, run: Box<dyn Run> },
 }
 
@@ -132,10 +133,7 @@ impl State {
         let slot = self.exchanges.record(key).token.slot();
         let waits = self.core.exchange_waits(slot);
         let ended = match step {
-            Step::Done => match self.exchanges.record(key).shared.lock().output.end() {
-                Ok(()) => None,
-                Err(error) => Some(error),
-            },
+            Step::Done => self.exchanges.record(key).shared.lock().output.end().err(),
             Step::Failed(error) => Some(error),
             Step::Suspend if waits == 0 => Some(nonsense(
                 "the application suspended with nothing to wait for: start a wait first (for an \

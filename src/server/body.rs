@@ -17,10 +17,10 @@ use crate::gateway::Taken;
 pub(super) struct Output {
     /// Taken care of when hyper drops the body: then the exchange is over, one way or the other.
     session: Option<Session>,
-    /// A refusal's text.
-    text: Bytes,
     /// How much is left of a body whose length is known.
     left: Option<u64>,
+    /// A refusal's text.
+    text: &'static str,
     /// The exchange has nothing until it says so.
     dry: bool,
 }
@@ -28,13 +28,12 @@ pub(super) struct Output {
 impl Output {
     /// What an exchange puts out.
     pub(super) fn exchange(session: Session, length: Option<u64>) -> Output {
-        Output { session: Some(session), text: Bytes::new(), left: length, dry: false }
+        Output { session: Some(session), left: length, text: "", dry: false }
     }
 
     /// A text of the server's own.
     pub(super) fn text(session: Option<Session>, text: &'static str) -> Output {
-        let left = Some(text.len() as u64);
-        Output { session, text: Bytes::from_static(text.as_bytes()), left, dry: false }
+        Output { session, left: Some(text.len() as u64), text, dry: false }
     }
 
     /// The head is handed to hyper now.
@@ -123,7 +122,7 @@ impl Body for Output {
         if let Some(session) = &mut this.session {
             session.wrote(text.len());
         }
-        Poll::Ready(Some(Ok(Frame::data(text))))
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
     }
 
     fn is_end_stream(&self) -> bool {

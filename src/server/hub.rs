@@ -70,7 +70,13 @@ enum Of {
     /// The exchange that this connection is busy with.
     Link(Rc<Link>),
     /// One whose response has been delivered while the application goes on.
-    Finishing(Exchange, #[expect(dead_code, reason = "held until the exchange ends")] Permit),
+    Finishing(Box<Finishing>),
+}
+
+struct Finishing {
+    exchange: Exchange,
+    #[expect(dead_code, reason = "held until the exchange ends")]
+    permit: Permit,
 }
 
 impl Hub {
@@ -246,7 +252,10 @@ impl Hub {
     /// as long as a connection may idle.
     pub(super) fn finish_later(&self, key: Key, exchange: Exchange, permit: Permit) {
         let replaced = match self.exchanges.borrow_mut().get_mut(key.index as usize) {
-            Some(entry) => std::mem::replace(&mut entry.of, Of::Finishing(exchange, permit)),
+            Some(entry) => {
+                let finishing = Box::new(Finishing { exchange, permit });
+                std::mem::replace(&mut entry.of, Of::Finishing(finishing))
+            }
             None => return,
         };
         drop(replaced);
@@ -300,8 +309,8 @@ impl Hub {
 
     fn finishing_exchange(&self, key: Key) -> Option<Exchange> {
         match self.exchanges.borrow().get(key.index as usize) {
-            Some(Entry { serial, of: Of::Finishing(exchange, _) }) if *serial == key.serial => {
-                Some(*exchange)
+            Some(Entry { serial, of: Of::Finishing(finishing) }) if *serial == key.serial => {
+                Some(finishing.exchange)
             }
             _ => None,
         }

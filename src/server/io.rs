@@ -78,16 +78,13 @@ impl Stream {
 pub(super) struct Io {
     stream: Stream,
     link: Rc<Link>,
-    /// What tokio was made to forget may still be there: read without asking it.
-    forgotten: bool,
-    shut: bool,
-    /// A response of our own that is being written.
-    own: Option<Bytes>,
+    /// A response of our own that is being written. Boxed, because almost no connection has one.
+    own: Option<Box<Bytes>>,
 }
 
 impl Io {
     pub(super) fn new(stream: Stream, link: Rc<Link>) -> Io {
-        Io { stream, link, forgotten: false, shut: false, own: None }
+        Io { stream, link, own: None }
     }
 
     /// Has this response written before the socket is shut down.
@@ -97,12 +94,12 @@ impl Io {
             let status = refusal.status.as_u16();
             log::unparsed(log, self.link.ends.remote.as_str(), status, refusal.text.len());
         }
-        self.own = Some(refusal.raw());
+        self.own = Some(Box::new(refusal.raw()));
     }
 
     /// Whether the last response has been written and the socket shut down.
     pub(super) fn is_shut(&self) -> bool {
-        self.shut
+        self.link.shut.get()
     }
 
     /// Whether hyper writes without having been given a response: then it refuses a head.
@@ -157,7 +154,7 @@ impl Io {
                 Poll::Ready(Ok(_)) => {
                     // Only bytes that nobody wants now. Forgotten here, the next event says more;
                     // they are found again because `forgotten` has them read without asking.
-                    self.forgotten = true;
+                    self.link.forgotten.set(true);
                     self.stream.forget_readable();
                 }
             }
@@ -186,14 +183,16 @@ impl Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.forgotten {
+        if self.link.forgotten.get() {
             let want = buf.remaining().min(DROPPED);
             match self.stream.read_now(buf.initialize_unfilled_to(want)) {
                 Ok(read) => {
                     buf.advance(read);
                     return Poll::Ready(Ok(()));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.forgotten = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.link.forgotten.set(false);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -290,9 +289,9 @@ impl AsyncWrite for Io {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_own(cx))?;
-        if !this.shut {
+        if !this.link.shut.get() {
             ready!(either!(&mut this.stream, inner => Pin::new(inner).poll_shutdown(cx)))?;
-            this.shut = true;
+            this.link.shut.set(true);
         }
         if this.link.unread.get() {
             ready!(this.poll_linger(cx));

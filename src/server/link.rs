@@ -130,6 +130,10 @@ pub(super) struct Link {
     pub(super) gone: Cell<bool>,
     /// The next response ends the connection.
     pub(super) last: Cell<bool>,
+    /// tokio was made to forget that bytes can be read: read without asking it.
+    pub(super) forgotten: Cell<bool>,
+    /// The socket is shut down for writing.
+    pub(super) shut: Cell<bool>,
     /// The end of the connection must not look like the end of the response.
     pub(super) reset: Cell<bool>,
 }
@@ -158,6 +162,8 @@ impl Link {
                 unread: Cell::new(false),
                 gone: Cell::new(false),
                 last: Cell::new(false),
+                forgotten: Cell::new(false),
+                shut: Cell::new(false),
                 reset: Cell::new(false),
             })
         })

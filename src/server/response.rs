@@ -16,7 +16,7 @@ use super::admission::Permit;
 use super::body::Output;
 use super::exchange::Session;
 use super::refusal::{self, Refusal};
-use super::service::open;
+use super::service::{abandon, open};
 use crate::core::Readiness;
 use crate::gateway::Head;
 
@@ -89,7 +89,12 @@ impl Future for Answer {
                                 Err(refusal) => State::Refused(refusal),
                             }
                         }
-                        _ => State::Refused(refusal::BUSY),
+                        (_, request) => {
+                            if let Some((_, incoming)) = request {
+                                abandon(session.link(), &incoming);
+                            }
+                            State::Refused(refusal::BUSY)
+                        }
                     };
                 }
                 State::Waiting => {

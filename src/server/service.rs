@@ -46,9 +46,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             session.logged(log_entry(&self.link, &parts));
         }
         if let Err(refusal) = check(&parts, &incoming, hub.limits.max_body) {
-            if !incoming.is_end_stream() {
-                self.link.unread.set(true);
-            }
+            abandon(&self.link, &incoming);
             return Answer::refused(session, refusal);
         }
         if let Some(permit) = hub.admission.enter() {
@@ -61,8 +59,18 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             Some(place) => {
                 Answer::queued(session, Box::new(Queued::new(parts, incoming, Box::pin(place))))
             }
-            None => Answer::refused(session, refusal::BUSY),
+            None => {
+                abandon(&self.link, &incoming);
+                Answer::refused(session, refusal::BUSY)
+            }
         }
+    }
+}
+
+/// Nobody will read the body of a request that is refused.
+pub(super) fn abandon(link: &Link, incoming: &Incoming) {
+    if !incoming.is_end_stream() {
+        link.unread.set(true);
     }
 }
 
@@ -187,9 +195,7 @@ pub(super) fn open(
         Ok(exchange) => exchange,
         Err(error) => {
             hub.remove_exchange(key);
-            if body {
-                link.unread.set(true);
-            }
+            abandon(&link, &incoming);
             return Err(match error.status() {
                 Status::Invalid => refusal::MALFORMED,
                 Status::Limit => refusal::BUSY,

@@ -35,6 +35,8 @@ struct Registration {
 #[derive(Default)]
 pub(crate) struct Descriptors {
     table: Vec<Option<Box<Registration>>>,
+    /// The generation of the next registration: one that ended is told from its successor.
+    next_generation: u32,
     /// Descriptors of our own, which nobody may wait for.
     ours: Vec<RawFd>,
 }
@@ -123,10 +125,12 @@ impl Descriptors {
         if self.table.len() <= at {
             self.table.resize_with(at + 1, || None);
         }
+        let next_generation = &mut self.next_generation;
         self.table[at]
             .get_or_insert_with(|| {
+                *next_generation = next_generation.wrapping_add(1);
                 Box::new(Registration {
-                    generation: 0,
+                    generation: *next_generation,
                     watched: false,
                     ownerless: 0,
                     waitables: Vec::with_capacity(1),
@@ -197,7 +201,8 @@ impl Descriptors {
                     Remedy::Register => {
                         known = false;
                         registration.watched = false;
-                        registration.generation = registration.generation.wrapping_add(1);
+                        self.next_generation = self.next_generation.wrapping_add(1);
+                        registration.generation = self.next_generation;
                         replaced = true;
                     }
                     Remedy::Reregister => known = true,

@@ -21,7 +21,11 @@ pub(crate) fn duplicate(number: RawFd) -> Result<OwnedFd> {
     let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
     if fd < 0 {
         let error = std::io::Error::last_os_error();
-        return Err(Error::os(&format!("use descriptor {number}"), &error));
+        let what = match error.raw_os_error() {
+            Some(libc::EBADF) => format!("descriptor {number} is not open, so pass one that is"),
+            _ => format!("use descriptor {number}"),
+        };
+        return Err(Error::os(&what, &error));
     }
     // SAFETY: it was just made, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -54,12 +54,8 @@ impl<T> OwnerCell<T> {
 
     /// Makes the calling thread the owner of a value that nobody owns.
     pub(crate) fn adopt(&self) -> Result<()> {
-        match self.owner.compare_exchange(
-            NOBODY,
-            thread_id(),
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        ) {
+        match self.owner.compare_exchange(NOBODY, thread_id(), Ordering::Acquire, Ordering::Relaxed)
+        {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::new(
                 Status::Busy,

@@ -15,11 +15,12 @@ pub(crate) trait Selector: Send {
     fn register(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn reregister(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn deregister(&mut self, fd: RawFd) -> io::Result<()>;
-    /// Waits for events, at most `timeout` (for ever if None), and appends them to `events`.
-    /// Answers whether there may be more.
+    /// Waits for events, at most `timeout` (for ever if None), and appends at most `limit` of them
+    /// to `events`. Answers whether there may be more.
     fn wait(
         &mut self,
         timeout: Option<Duration>,
+        limit: usize,
         events: &mut Vec<(usize, Readiness)>,
     ) -> io::Result<bool>;
     fn fd(&self) -> RawFd;
@@ -99,8 +100,13 @@ impl Selector for MioSelector {
     fn wait(
         &mut self,
         timeout: Option<Duration>,
+        limit: usize,
         events: &mut Vec<(usize, Readiness)>,
     ) -> io::Result<bool> {
+        let limit = limit.clamp(1, BATCH);
+        if self.batch.capacity() != limit {
+            self.batch = mio::Events::with_capacity(limit);
+        }
         let timeout = match timeout {
             // mio rounds up to whole milliseconds, which would be up to one too late; ppoll takes
             // the rest exactly, and a signal only makes the turn return early.
@@ -117,7 +123,7 @@ impl Selector for MioSelector {
         }
         let before = events.len();
         events.extend(self.batch.iter().map(|event| (event.token().0, readiness_of(event))));
-        Ok(events.len() - before == BATCH)
+        Ok(events.len() - before == limit)
     }
 
     fn fd(&self) -> RawFd {

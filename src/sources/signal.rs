@@ -22,11 +22,7 @@ pub(crate) struct Signal {
 
 impl Signal {
     pub(crate) const fn new() -> Signal {
-        Signal {
-            state: AtomicU8::new(AWAKE),
-            fd: AtomicI32::new(-1),
-            writers: AtomicU32::new(0),
-        }
+        Signal { state: AtomicU8::new(AWAKE), fd: AtomicI32::new(-1), writers: AtomicU32::new(0) }
     }
 
     /// Makes the eventfd; the answer is for the selector, edge-triggered: it is never read, since

@@ -19,7 +19,7 @@ pub const MEASURE: Measure = Measure {
     better: Better::Higher,
     peers: &[BARE_HYPER],
     bar: Bar::RatioAtLeast(BARE_HYPER, 0.9),
-    rounds: 25,
+    rounds: 35,
     sample,
 };
 

@@ -246,23 +246,35 @@ pub unsafe extern "C" fn awsgi_exchange_read(
     })
 }
 
-/// The headers of C's as slices.
+/// Runs `f` with the headers of C's as slices.
 ///
 /// # Safety
 ///
 /// `headers` and what they point to are what the header says.
-pub(super) unsafe fn headers<'a>(
+pub(super) unsafe fn with_headers<'a, R>(
     headers: *const awsgi_header,
     count: usize,
-) -> Result<Vec<(&'a [u8], &'a [u8])>> {
+    f: impl FnOnce(&[(&'a [u8], &'a [u8])]) -> Result<R>,
+) -> Result<R> {
     // SAFETY: as the caller vouches.
     let headers = unsafe { array(headers, count, "headers")? };
-    headers
-        .iter()
-        // SAFETY: as above.
-        .map(|header| unsafe { Ok((bytes(header.name, "name")?, bytes(header.value, "value")?)) })
-        .collect()
+    let field = |header: &awsgi_header| -> Result<(&'a [u8], &'a [u8])> {
+        // SAFETY: as the caller vouches.
+        unsafe { Ok((bytes(header.name, "name")?, bytes(header.value, "value")?)) }
+    };
+    if headers.len() > FEW {
+        let fields = headers.iter().map(field).collect::<Result<Vec<_>>>()?;
+        return f(&fields);
+    }
+    let mut fields = [(&[][..], &[][..]); FEW];
+    for (place, header) in fields.iter_mut().zip(headers) {
+        *place = field(header)?;
+    }
+    f(&fields[..headers.len()])
 }
+
+/// So many headers need no allocation.
+const FEW: usize = 16;
 
 /// Gives the head of the response, once. It may wait before it does.
 ///
@@ -285,8 +297,9 @@ pub unsafe extern "C" fn awsgi_exchange_start(
 ) -> awsgi_status {
     guard(|| {
         // SAFETY: the caller vouches for the pointers.
-        let headers = unsafe { self::headers(headers, count)? };
-        self::exchange(exchange).start(status, &headers)
+        unsafe {
+            with_headers(headers, count, |headers| self::exchange(exchange).start(status, headers))
+        }
     })
 }
 

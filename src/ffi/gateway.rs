@@ -6,7 +6,7 @@ use std::ffi::{c_int, c_void};
 use bytes::{Buf, Bytes};
 
 use super::application::awsgi_application;
-use super::exchange::exchange;
+use super::exchange::{exchange, with_headers};
 use super::guard::{array, bytes, guard, null, out, sized, string};
 use super::load;
 use super::owned::Owned;
@@ -247,8 +247,6 @@ pub unsafe extern "C" fn awsgi_gateway_open(
             unsafe { bytes(slice, what) }
                 .map(|slice| if slice.is_empty() { default } else { slice })
         };
-        // SAFETY: as above.
-        let headers = unsafe { super::exchange::headers(given.headers, given.header_count)? };
         let body = given.body != 0;
         if body && given.content_length < -1 {
             return Err(Error::new(
@@ -256,21 +254,25 @@ pub unsafe extern "C" fn awsgi_gateway_open(
                 "content_length is negative: give the length, or -1 if it is not known",
             ));
         }
-        let opened = gateway.gateway().open(&Request {
-            method: or(given.method, b"", "method")?,
-            target: or(given.target, b"", "target")?,
-            protocol: or(given.protocol, b"HTTP/1.1", "protocol")?,
-            scheme: or(given.scheme, b"http", "scheme")?,
-            remote_addr: or(given.remote_addr, b"", "remote_addr")?,
-            remote_port: given.remote_port,
-            server_name: or(given.server_name, b"", "server_name")?,
-            server_port: given.server_port,
-            headers: &headers,
-            content_length: (body && given.content_length >= 0)
-                .then_some(given.content_length.unsigned_abs()),
-            body,
-            user_data: given.user_data,
-        })?;
+        let opening = |headers: &[(&[u8], &[u8])]| {
+            gateway.gateway().open(&Request {
+                method: or(given.method, b"", "method")?,
+                target: or(given.target, b"", "target")?,
+                protocol: or(given.protocol, b"HTTP/1.1", "protocol")?,
+                scheme: or(given.scheme, b"http", "scheme")?,
+                remote_addr: or(given.remote_addr, b"", "remote_addr")?,
+                remote_port: given.remote_port,
+                server_name: or(given.server_name, b"", "server_name")?,
+                server_port: given.server_port,
+                headers,
+                content_length: (body && given.content_length >= 0)
+                    .then_some(given.content_length.unsigned_abs()),
+                body,
+                user_data: given.user_data,
+            })
+        };
+        // SAFETY: as above.
+        let opened = unsafe { with_headers(given.headers, given.header_count, opening)? };
         *exchange = opened.token().to_bits();
         Ok(())
     })
@@ -343,8 +345,7 @@ pub unsafe extern "C" fn awsgi_exchange_head(
         let exchange = self::exchange(exchange);
         let found = exchange.head()?;
         let headers = found
-            .headers
-            .iter()
+            .headers()
             .map(|(name, value)| awsgi_header {
                 name: awsgi_slice::of(name),
                 value: awsgi_slice::of(value),

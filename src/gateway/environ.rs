@@ -147,6 +147,7 @@ impl Environ {
         builder.add(const { tag("wsgi.multithread") }, if multithread { b"1" } else { b"0" });
         builder.add(const { tag("wsgi.multiprocess") }, b"0");
         builder.add(const { tag("wsgi.run_once") }, b"0");
+        builder.add(const { tag("wsgi.input_terminated") }, b"1");
         Arc::new(builder.finish(None))
     }
 
@@ -181,7 +182,6 @@ impl Environ {
         if request.scheme == b"https" {
             builder.add(const { tag("HTTPS") }, b"on");
         }
-        builder.add(const { tag("wsgi.input_terminated") }, b"1");
         builder.add_headers(request)?;
         Ok(builder.finish(Some(Arc::clone(base))))
     }
@@ -191,10 +191,26 @@ fn bad(what: &'static str) -> Error {
     Error::new(Status::Invalid, format!("bad request: {what}"))
 }
 
+/// Which bytes a token may hold.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 /// RFC 9110, section 5.6.2.
 pub(crate) fn is_token(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+    !name.is_empty() && name.iter().all(|byte| TOKEN[usize::from(*byte)])
 }
 
 /// Whether a field value can be sent as it is (RFC 9110, section 5.5).
@@ -277,8 +293,8 @@ impl Builder {
 
     /// Writes an entry with a known key up to its value.
     fn begin(&mut self, tag: u8, value_len: usize) {
-        self.bytes.push(tag);
-        self.bytes.extend_from_slice(&(value_len as u32).to_le_bytes());
+        let len = (value_len as u32).to_le_bytes();
+        self.bytes.extend_from_slice(&[tag, len[0], len[1], len[2], len[3]]);
     }
 
     /// The same for a header, by its name.

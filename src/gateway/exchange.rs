@@ -102,7 +102,10 @@ impl Exchange {
 
     fn owner<R>(self, f: impl FnOnce(&mut State, u32) -> Result<R>) -> Result<R> {
         let cell = ReactorCell::of(self.0)?;
-        cell.check(self.0)?;
+        if !cell.is_owner() {
+            // Stale before wrong thread, as everywhere.
+            cell.check(self.0)?;
+        }
         cell.with(|state| {
             let key = state.exchange_key(self.0)?;
             f(state, key)

@@ -1,5 +1,7 @@
 //! The response between application and host: its head, and bytes up to a high-water mark.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::environ::{is_field_value, is_token};
@@ -10,13 +12,37 @@ use crate::error::{Error, Result, Status};
 pub struct Head {
     /// The status code, 200 to 599.
     pub status: u16,
-    /// Names and values: names are tokens, values hold no CR, LF or NUL, and none of them is the
-    /// host's to set (Connection, Transfer-Encoding and their like).
-    pub headers: Vec<(Bytes, Bytes)>,
     /// The length of the body, where it is known.
     pub length: Option<u64>,
     /// No body may be sent: the request was HEAD, or the status is 204 or 304.
     pub bodiless: bool,
+    /// The header fields, one after another: the lengths of name and value as u32, name, value.
+    fields: Bytes,
+}
+
+impl Head {
+    /// Names and values of the header fields: names are tokens, values hold no CR, LF or NUL, and
+    /// none of them is the host's to set (Connection, Transfer-Encoding and their like).
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.places().map(|(name, value)| (&self.fields[name], &self.fields[value]))
+    }
+
+    /// The same, with values that share the head's memory.
+    pub fn shared_headers(&self) -> impl Iterator<Item = (&[u8], Bytes)> {
+        self.places().map(|(name, value)| (&self.fields[name], self.fields.slice(value)))
+    }
+
+    fn places(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let lens = self.fields.get(at..at + 8)?;
+            let len = |lens: &[u8]| lens.try_into().map_or(0, u32::from_le_bytes) as usize;
+            let name = at + 8..at + 8 + len(&lens[..4]);
+            let value = name.end..name.end + len(&lens[4..]);
+            at = value.end;
+            Some((name, value))
+        })
+    }
 }
 
 /// What there is to send.
@@ -48,8 +74,8 @@ const UNDECLARED: u64 = u64::MAX;
 enum Stage {
     /// The application has not begun.
     Unstarted,
-    /// The head waits for the host.
-    Started(Box<Head>),
+    /// The head waits for the host: its status and fields.
+    Started(u16, Box<[u8]>),
     /// The host has the head.
     Begun,
 }
@@ -135,18 +161,13 @@ impl Output {
         let mut declared = None;
         for (name, value) in headers {
             check_header(name, value)?;
-            if name.eq_ignore_ascii_case(b"content-length") {
+            if is_content_length(name) {
                 declared = Some(content_length(value, declared)?);
             }
         }
         self.bodiless = self.head_request || status == 204 || status == 304;
         self.declared = declared.unwrap_or(UNDECLARED);
-        self.stage = Stage::Started(Box::new(Head {
-            status,
-            headers: kept(headers),
-            length: None,
-            bodiless: self.bodiless,
-        }));
+        self.stage = Stage::Started(status, kept(headers));
         Ok(())
     }
 
@@ -238,12 +259,8 @@ impl Output {
             self.pending.extend_from_slice(text.as_bytes());
         }
         self.ended = true;
-        self.stage = Stage::Started(Box::new(Head {
-            status,
-            headers: kept(&[(b"content-type", b"text/plain; charset=utf-8")]),
-            length: None,
-            bodiless: self.bodiless,
-        }));
+        self.stage =
+            Stage::Started(status, kept(&[(b"content-type", b"text/plain; charset=utf-8")]));
     }
 
     /// Drops what was not taken; nothing more comes.
@@ -268,13 +285,16 @@ impl Output {
     /// The head, once. The length is known if it was declared, or if the response is complete.
     pub(crate) fn head(&mut self) -> Result<Head> {
         match std::mem::replace(&mut self.stage, Stage::Begun) {
-            Stage::Started(mut head) => {
-                head.length = self.declared().or(self.ended.then_some(self.written));
-                if matches!(head.status, 204 | 304) {
-                    head.length = self.declared().filter(|_| head.status == 304);
-                }
-                Ok(*head)
-            }
+            Stage::Started(status, fields) => Ok(Head {
+                status,
+                length: match status {
+                    204 => None,
+                    304 => self.declared(),
+                    _ => self.declared().or(self.ended.then_some(self.written)),
+                },
+                bodiless: self.bodiless,
+                fields: Bytes::from(fields),
+            }),
             Stage::Unstarted => {
                 self.stage = Stage::Unstarted;
                 Err(Error::new(Status::Again, "the head is not known yet: HEAD will tell"))
@@ -329,7 +349,10 @@ fn check_header(name: &[u8], value: &[u8]) -> Result<()> {
             format!("the value of {} holds CR, LF or NUL: remove them", shown()),
         ));
     }
-    if HOSTS_OWN.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name)) {
+    if HOSTS_OWN
+        .iter()
+        .any(|own| own.len() == name.len() && own.as_bytes().eq_ignore_ascii_case(name))
+    {
         return Err(Error::new(
             Status::Invalid,
             format!("{} is the host's to set: leave it out", shown()),
@@ -355,20 +378,27 @@ fn content_length(value: &[u8], before: Option<u64>) -> Result<u64> {
     Ok(length)
 }
 
-/// The headers as slices of one allocation; Content-Length travels as `Head::length`.
-fn kept(headers: &[(&[u8], &[u8])]) -> Vec<(Bytes, Bytes)> {
-    let headers =
-        || headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
-    if headers().next().is_none() {
-        return Vec::new();
+/// The fields as a head keeps them; Content-Length travels as `Head::length`.
+fn kept(headers: &[(&[u8], &[u8])]) -> Box<[u8]> {
+    let size = |(name, value): &(&[u8], &[u8])| {
+        if is_content_length(name) { 0 } else { 8 + name.len() + value.len() }
+    };
+    // Exact, so that nothing is moved to fit.
+    let mut fields = Vec::with_capacity(headers.iter().map(size).sum());
+    for (name, value) in headers {
+        if is_content_length(name) {
+            continue;
+        }
+        fields.extend_from_slice(&(name.len() as u32).to_le_bytes());
+        fields.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        fields.extend_from_slice(name);
+        fields.extend_from_slice(value);
     }
-    let mut all = Vec::with_capacity(headers().map(|(n, v)| n.len() + v.len()).sum());
-    for (name, value) in headers() {
-        all.extend_from_slice(name);
-        all.extend_from_slice(value);
-    }
-    let mut rest = Bytes::from(all);
-    headers().map(|(name, value)| (rest.split_to(name.len()), rest.split_to(value.len()))).collect()
+    fields.into_boxed_slice()
+}
+
+fn is_content_length(name: &[u8]) -> bool {
+    name.len() == 14 && name.eq_ignore_ascii_case(b"content-length")
 }
 
 #[cfg(test)]
@@ -388,7 +418,8 @@ mod tests {
         output.end().unwrap();
         let head = output.head().unwrap();
         assert_eq!((head.status, head.length), (200, Some(5)));
-        assert_eq!(head.headers, [(Bytes::from("X-A"), Bytes::from("1"))]);
+        assert!(head.headers().eq([(&b"X-A"[..], &b"1"[..])]));
+        assert!(head.shared_headers().eq([(&b"X-A"[..], Bytes::from("1"))]));
         assert_eq!(output.take(), Taken::Data(Bytes::from("hello")));
         assert_eq!(output.take(), Taken::End);
     }
@@ -429,7 +460,7 @@ mod tests {
         output.write(b"c").unwrap();
         output.end().unwrap();
         let head = output.head().unwrap();
-        assert_eq!((head.length, head.headers.len()), (Some(3), 0));
+        assert_eq!((head.length, head.headers().count()), (Some(3), 0));
     }
 
     #[test]

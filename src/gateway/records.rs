@@ -661,6 +661,6 @@ mod tests {
     #[test]
     fn an_exchange_stays_small() {
         assert!(size_of::<Record>() <= 88, "{}", size_of::<Record>());
-        assert!(size_of::<Shared>() <= 152, "{}", size_of::<Shared>());
+        assert!(size_of::<Shared>() <= 160, "{}", size_of::<Shared>());
     }
 }

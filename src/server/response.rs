@@ -154,8 +154,8 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
         return refuse(Some(session), refusal::FAILED);
     };
     let mut headers = session.link().hub.header_map();
-    for (name, value) in head.headers {
-        match (HeaderName::from_bytes(&name), HeaderValue::from_maybe_shared(value)) {
+    for (name, value) in head.shared_headers() {
+        match (HeaderName::from_bytes(name), HeaderValue::from_maybe_shared(value)) {
             (Ok(name), Ok(value)) => {
                 headers.append(name, value);
             }

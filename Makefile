@@ -18,6 +18,7 @@ help:
 	@echo 'make test                  run everything that decides whether a change is good'
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
+	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
 	@echo 'make build                 the command, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo 'make uninstall             take away what install put there'
@@ -48,9 +49,18 @@ test-deep:
 	@scripts/deps deep
 	@scripts/test-deep $(ONLY)
 
+# The servers that are measured run the demo application.
+BENCH = $(CARGO) bench --quiet --features cli --bench awsgi --
 bench:
 	@scripts/deps bench
-	@$(CARGO) bench --quiet --features cli --bench awsgi -- $(ONLY)
+	@$(EXAMPLES) applications
+	@$(BENCH) $(ONLY)
+
+# 5,000 suspended requests against their bar.
+sleepers:
+	@scripts/deps serve
+	@$(EXAMPLES) applications
+	@$(BENCH) --sleepers
 
 # The libraries as they are installed. Each kind is built by itself, because cargo optimises less when
 # it builds several at once, and in a folder of its own, because they have the same names.
@@ -86,4 +96,4 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: help deps build command serve test test-deep bench library install uninstall clean
+.PHONY: help deps build command serve test test-deep bench sleepers library install uninstall clean

@@ -1,0 +1,71 @@
+//! Measures awsgi beside its peers: `make bench`, or a part with `ONLY=prefix make bench`.
+//!
+//! docs/benchmarks.md says what each measure is. The same program is, in processes of its own, the
+//! peer `bare hyper` and the synthetic host, and checks the bar of the sleepers.
+
+mod bare_hyper;
+mod http_hello;
+mod machine;
+mod measure;
+mod memory_exchange;
+mod memory_http;
+mod plot;
+mod report;
+mod servers;
+mod sleepers;
+mod statistics;
+mod waiting;
+
+use std::process::ExitCode;
+
+use measure::{Measure, Outcome};
+
+/// Everything that is measured.
+const MEASURES: [&Measure; 3] =
+    [&http_hello::MEASURE, &memory_http::MEASURE, &memory_exchange::MEASURE];
+
+fn main() -> ExitCode {
+    // cargo says --bench to every benchmark.
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let done = match arguments.first().map(String::as_str) {
+        Some("--bare-hyper") => bare_hyper::serve(),
+        Some("--exchanges") => memory_exchange::host(&arguments[1..]),
+        Some("--sleepers") => sleepers::check(),
+        Some(option) if option.starts_with('-') => {
+            Err(format!("{option} is no option: give the prefix of a measure, or nothing").into())
+        }
+        prefix => measure_all(prefix),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("awsgi: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure_all(prefix: Option<&str>) -> Outcome<()> {
+    let wanted = |measure: &&&Measure| measure.name.starts_with(prefix.unwrap_or(""));
+    let measures: Vec<&Measure> = MEASURES.iter().filter(wanted).copied().collect();
+    if measures.is_empty() {
+        let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+        return Err(format!("no measure begins so; there are: {}", names.join(", ")).into());
+    }
+    statistics::self_check();
+    machine::raise_descriptor_limit()?;
+    let mut report = report::Report::open(prefix.is_none())?;
+    println!("{}", machine::describe());
+    let mut results = Vec::new();
+    for measure in measures {
+        let result = measure.run().map_err(|error| format!("{}: {error}", measure.name))?;
+        // At once: what comes after it may fail.
+        report.add(&result)?;
+        plot::write(&report::directory(), &result)?;
+        results.push(result);
+    }
+    report::print(&results);
+    println!("\nresults and plots: {}", report::directory().display());
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! What a measure is, and the rounds in which it is taken.
+
+use std::error::Error;
+use std::io::IsTerminal;
+
+use crate::statistics::{Estimate, median, median_interval};
+
+/// What may fail while measuring, and why.
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Who is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Ours,
+    /// The peer of this name.
+    Peer(&'static str),
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    Lower,
+    Higher,
+}
+
+/// What was promised.
+#[derive(Clone, Copy)]
+pub enum Bar {
+    /// Ours ÷ the peer's is at least so much.
+    RatioAtLeast(&'static str, f64),
+    /// Ours is at most so much more than the peer's.
+    MoreAtMost(&'static str, f64),
+    /// Ours is at most so much.
+    AtMost(f64),
+}
+
+/// One figure, and what else is worth knowing about it: a name, a value and its unit.
+pub struct Sample {
+    pub value: f64,
+    pub aside: Vec<(&'static str, f64, &'static str)>,
+}
+
+/// Something that is measured, on our side and on its peers'.
+pub struct Measure {
+    pub name: &'static str,
+    pub unit: &'static str,
+    pub better: Better,
+    pub peers: &'static [&'static str],
+    pub bar: Bar,
+    /// How many rounds; in each, every side is measured once.
+    pub rounds: usize,
+    /// Takes one sample. Nothing outlives it, so that each begins with fresh processes.
+    pub sample: fn(Side) -> Outcome<Sample>,
+}
+
+/// All samples of a measure, in the order of the rounds.
+pub struct Samples {
+    pub measure: &'static Measure,
+    pub ours: Vec<Sample>,
+    pub peers: Vec<(&'static str, Vec<Sample>)>,
+}
+
+/// How a bar and what was measured compare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Met,
+    NotMet,
+    /// The interval is too wide to tell. It counts as not met.
+    Undecided,
+}
+
+impl Measure {
+    /// Takes all rounds. The order of the sides is turned around in every other round: with one
+    /// peer it is ours, peer, peer, ours, ours, peer, ... so that a machine that becomes slower
+    /// or faster meanwhile favours nobody.
+    pub fn run(&'static self) -> Outcome<Samples> {
+        let mut sides = vec![Side::Ours];
+        sides.extend(self.peers.iter().map(|peer| Side::Peer(peer)));
+        let mut samples = Samples {
+            measure: self,
+            ours: Vec::new(),
+            peers: self.peers.iter().map(|peer| (*peer, Vec::new())).collect(),
+        };
+        let watched = std::io::stderr().is_terminal();
+        for round in 0..self.rounds {
+            if watched {
+                eprint!("\r{}: round {} of {} ", self.name, round + 1, self.rounds);
+            }
+            for side in &sides {
+                let sample = (self.sample)(*side)?;
+                match side {
+                    Side::Ours => samples.ours.push(sample),
+                    Side::Peer(name) => {
+                        let of = samples.peers.iter_mut().find(|(peer, _)| peer == name);
+                        of.expect("a peer of this measure").1.push(sample);
+                    }
+                }
+            }
+            sides.reverse();
+        }
+        if watched {
+            eprintln!();
+        }
+        Ok(samples)
+    }
+}
+
+fn values(samples: &[Sample]) -> Vec<f64> {
+    samples.iter().map(|sample| sample.value).collect()
+}
+
+impl Samples {
+    /// Our values, in the order of the rounds.
+    pub fn our_values(&self) -> Vec<f64> {
+        values(&self.ours)
+    }
+
+    /// The values of each peer.
+    pub fn peer_values(&self) -> impl Iterator<Item = (&'static str, Vec<f64>)> + '_ {
+        self.peers.iter().map(|(name, samples)| (*name, values(samples)))
+    }
+
+    fn paired(&self, peer: &str, how: impl Fn(f64, f64) -> f64) -> Estimate {
+        let (_, peers) = self.peers.iter().find(|(name, _)| *name == peer).expect("a peer");
+        let pairs = self.ours.iter().zip(peers);
+        median_interval(&pairs.map(|(ours, peer)| how(ours.value, peer.value)).collect::<Vec<_>>())
+    }
+
+    /// Ours ÷ the peer's, of the values of each round.
+    pub fn ratio(&self, peer: &str) -> Estimate {
+        self.paired(peer, |ours, peer| ours / peer)
+    }
+
+    /// Whether the bar is met, and what it is, in words.
+    pub fn verdict(&self) -> (Verdict, String) {
+        // A bar is met if the interval reaches it, and tells enough.
+        let judge = |reaches: bool, precise: &Estimate| match (precise.is_narrow(), reaches) {
+            (false, _) => Verdict::Undecided,
+            (true, true) => Verdict::Met,
+            (true, false) => Verdict::NotMet,
+        };
+        match self.measure.bar {
+            Bar::RatioAtLeast(peer, least) => {
+                let ratio = self.ratio(peer);
+                (judge(ratio.high >= least, &ratio), format!(">= {least} x {peer}"))
+            }
+            Bar::MoreAtMost(peer, most) => {
+                // A difference may be near zero, where no share of it is narrow: what has to be
+                // known precisely is how the two compare.
+                let more = self.paired(peer, |ours, peer| ours - peer);
+                let text = format!(
+                    "<= {peer} + {most}; is {:+.0} [{:+.0}, {:+.0}]",
+                    more.median, more.low, more.high
+                );
+                (judge(more.low <= most, &self.ratio(peer)), text)
+            }
+            Bar::AtMost(most) => {
+                let ours = median_interval(&self.our_values());
+                (judge(ours.low <= most, &ours), format!("<= {most}"))
+            }
+        }
+    }
+
+    /// The medians of what else was learned, a line for each side.
+    pub fn asides(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = |who: &str, samples: &[Sample]| {
+            let Some(first) = samples.first() else { return };
+            let parts: Vec<String> = (0..first.aside.len())
+                .map(|at| {
+                    let (name, _, unit) = first.aside[at];
+                    let values: Vec<f64> = samples.iter().map(|one| one.aside[at].1).collect();
+                    format!("{name} {:.1} {unit}", median(&values))
+                })
+                .collect();
+            if !parts.is_empty() {
+                lines.push(format!("{}, {who}: {}", self.measure.name, parts.join(", ")));
+            }
+        };
+        line("awsgi", &self.ours);
+        for (name, samples) in &self.peers {
+            line(name, samples);
+        }
+        lines
+    }
+}

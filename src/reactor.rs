@@ -729,11 +729,17 @@ impl State {
                     self.found.push((slot, ready));
                 }
                 Source::Descriptor { fd, .. } => {
-                    let merged = self
-                        .descriptors
-                        .waitables(fd)
+                    // With what the rest of the set asks of the same number.
+                    let others = self.descriptors.waitables(fd);
+                    let mut merged = others
                         .iter()
                         .fold(interest, |merged, other| merged | self.core.interest(*other));
+                    if others.len() > 1 {
+                        merged = plan
+                            .arms()
+                            .filter(|(other, _)| others.contains(other))
+                            .fold(merged, |merged, (_, interest)| merged | interest);
+                    }
                     match self.descriptors.arm(&mut *self.selector, fd, merged)? {
                         Armed::Watched => {}
                         Armed::AlwaysReady => {

@@ -544,3 +544,23 @@ fn a_hundred_waits_at_once_complete_once_each() {
     assert!(seen.iter().all(|count| *count == 1));
     end(reactor);
 }
+
+#[test]
+fn a_set_with_two_waitables_on_one_descriptor_hears_of_both() {
+    let reactor = owned();
+    let (a, mut b) = pair();
+    let input = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    let urgent = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    for set in [
+        [(input, Readiness::READABLE), (urgent, Readiness::PRIORITY)],
+        [(urgent, Readiness::PRIORITY), (input, Readiness::READABLE)],
+    ] {
+        let set = set.map(|(waitable, interest)| Watch { waitable, interest });
+        let until = in_ns(&reactor, 2 * SECOND);
+        reactor.wait_start(&WaitSpec::any(&set).until(until)).unwrap();
+        b.write_all(b"x").unwrap();
+        assert_eq!(completion(&reactor).outcome, Outcome::Ready);
+        (&a).read_exact(&mut [0]).unwrap();
+    }
+    end(reactor);
+}

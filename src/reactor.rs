@@ -917,7 +917,6 @@ impl State {
             completions += 1;
             sink(completion);
         }
-        let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
         let next_deadline = self.next_deadline();
         self.reported = next_deadline;
         let mut more = self.has_work() || self.events_left;
@@ -930,13 +929,13 @@ impl State {
                 }
             }
             self.cell.signal.asleep();
-            more |= self.cell.slots.has_notices();
-            if more && !self.options.host_turns_before_sleep {
-                // For a host that does not look at MORE, or watches for edges.
-                self.cell.signal.raise();
-            }
-        } else {
-            more |= self.cell.slots.has_notices();
+        }
+        // Looked at after `asleep`: what comes later signals.
+        let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
+        more |= self.cell.slots.has_notices();
+        if self.shell.is_some() && more && !self.options.host_turns_before_sleep {
+            // For a host that does not look at MORE, or watches for edges.
+            self.cell.signal.raise();
         }
         Ok(Report { completions, next_deadline, more, stopped, closed: self.is_drained() && !more })
     }

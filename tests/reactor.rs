@@ -564,3 +564,44 @@ fn a_set_with_two_waitables_on_one_descriptor_hears_of_both() {
     }
     end(reactor);
 }
+
+#[test]
+fn a_nested_host_hears_of_a_stop_whenever_it_comes() {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    let reactor = nested();
+    let stopper = reactor.stopper();
+    let over = AtomicBool::new(false);
+    let asked = AtomicU32::new(0);
+    let heard = AtomicU32::new(0);
+    struct Shared<T>(T);
+    // SAFETY: a stopper is for any thread.
+    unsafe impl<T> Sync for Shared<T> {}
+    let stopper = Shared(stopper);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let stopper = &stopper;
+            while !over.load(Ordering::SeqCst) {
+                if asked.load(Ordering::SeqCst) == heard.load(Ordering::SeqCst) {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    stopper.0.stop();
+                }
+                std::hint::spin_loop();
+            }
+        });
+        let until = reactor.now().unwrap() + SECOND / 2;
+        let mut lost = false;
+        while reactor.now().unwrap() < until && !lost {
+            lost = !polls_readable(reactor.fd().unwrap(), 2000);
+            // An alarm to set makes the end of a turn longer.
+            let wait = reactor.wait_start(&WaitSpec::sleep(in_ns(&reactor, 50_000))).unwrap();
+            if reactor.turn(&Turn::default(), |_| ()).unwrap().stopped {
+                heard.fetch_add(1, Ordering::SeqCst);
+            }
+            let _ = wait_forget(wait);
+            while reactor.turn(&Turn::default(), |_| ()).unwrap().more {}
+        }
+        over.store(true, Ordering::SeqCst);
+        assert!(!lost, "a stop woke nobody");
+    });
+    end(reactor);
+}

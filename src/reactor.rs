@@ -632,6 +632,7 @@ pub fn wait_cancel(wait: Token) -> Result<()> {
 pub fn wait_forget(wait: Token) -> Result<()> {
     on_token(wait, Kind::Wait, |state, slot, _| {
         state.core.forget(slot);
+        state.work_outside();
         Ok(0)
     })
     .map(drop)
@@ -822,7 +823,8 @@ impl State {
         if self.turning || self.shell.is_none() || self.options.host_turns_before_sleep {
             return;
         }
-        if self.has_work() || self.next_deadline() < self.reported {
+        // That a closed reactor is empty is news too, which the host waits for before it frees.
+        if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {
             self.cell.signal.raise();
         }
     }

@@ -605,3 +605,38 @@ fn a_nested_host_hears_of_a_stop_whenever_it_comes() {
     });
     end(reactor);
 }
+
+#[test]
+fn a_nested_host_that_sleeps_is_told_that_the_reactor_is_empty() {
+    let closed = |reactor: &Reactor| {
+        let mut tries = 0;
+        loop {
+            assert!(polls_readable(reactor.fd().unwrap(), 5000), "nothing wakes the host");
+            if reactor.turn(&Turn::default(), |_| ()).unwrap().closed {
+                return;
+            }
+            tries += 1;
+            assert!(tries < 100);
+        }
+    };
+    let sleep = |reactor: &Reactor| {
+        while reactor.turn(&Turn::default(), |_| ()).unwrap().more {}
+        assert!(!polls_readable(reactor.fd().unwrap(), 0));
+    };
+    let reactor = nested();
+    sleep(&reactor);
+    reactor.close().unwrap();
+    closed(&reactor);
+    reactor.free().unwrap();
+
+    let reactor = nested();
+    let event = reactor.event().unwrap();
+    let wait = reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    reactor.close().unwrap();
+    // The completion lies ready, and is taken back before it is delivered.
+    let report = reactor.turn(&Turn { capacity: 0, ..Default::default() }, |_| ()).unwrap();
+    assert!(!report.closed);
+    wait_forget(wait).unwrap();
+    closed(&reactor);
+    reactor.free().unwrap();
+}

@@ -640,3 +640,21 @@ fn a_nested_host_that_sleeps_is_told_that_the_reactor_is_empty() {
     closed(&reactor);
     reactor.free().unwrap();
 }
+
+#[test]
+fn reports_of_a_file_that_lives_on_elsewhere_are_dropped() {
+    let reactor = owned();
+    let (a, b) = pair();
+    let fd = far_from_others(a.try_clone().unwrap(), 923);
+    let waitable = reactor.descriptor(fd, false).unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap();
+    (&b).write_all(b"x").unwrap();
+    completion(&reactor);
+    // Closed too early, while `a` keeps the file and with it the kernel's registration.
+    close(fd);
+    for _ in 0..600 {
+        (&b).write_all(b"x").unwrap();
+        assert_eq!(glance(&reactor), []);
+    }
+    end(reactor);
+}

@@ -658,3 +658,18 @@ fn reports_of_a_file_that_lives_on_elsewhere_are_dropped() {
     }
     end(reactor);
 }
+
+#[test]
+fn bits_that_name_nothing_are_stale_whatever_they_resemble() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    waitable_close(event).unwrap();
+    // The free slot with its next generation, and a kind that there is not.
+    let next = (event.to_bits() & ((1 << 60) - 1)) + (1 << 24);
+    for kind in [0, 4, 15] {
+        let forged = Token::from_bits(kind << 60 | next);
+        assert_eq!(notify(forged, Readiness::READABLE).unwrap_err().status(), Status::Stale);
+        assert_eq!(wait_cancel(forged).unwrap_err().status(), Status::Stale);
+    }
+    end(reactor);
+}

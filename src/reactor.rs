@@ -632,6 +632,7 @@ pub fn wait_cancel(wait: Token) -> Result<()> {
 pub fn wait_forget(wait: Token) -> Result<()> {
     on_token(wait, Kind::Wait, |state, slot, _| {
         state.core.forget(slot);
+        state.work_outside();
         Ok(0)
     })
     .map(drop)
@@ -729,11 +730,17 @@ impl State {
                     self.found.push((slot, ready));
                 }
                 Source::Descriptor { fd, .. } => {
-                    let merged = self
-                        .descriptors
-                        .waitables(fd)
+                    // With what the rest of the set asks of the same number.
+                    let others = self.descriptors.waitables(fd);
+                    let mut merged = others
                         .iter()
                         .fold(interest, |merged, other| merged | self.core.interest(*other));
+                    if others.len() > 1 {
+                        merged = plan
+                            .arms()
+                            .filter(|(other, _)| others.contains(other))
+                            .fold(merged, |merged, (_, interest)| merged | interest);
+                    }
                     match self.descriptors.arm(&mut *self.selector, fd, merged)? {
                         Armed::Watched => {}
                         Armed::AlwaysReady => {
@@ -816,7 +823,8 @@ impl State {
         if self.turning || self.shell.is_none() || self.options.host_turns_before_sleep {
             return;
         }
-        if self.has_work() || self.next_deadline() < self.reported {
+        // That a closed reactor is empty is news too, which the host waits for before it frees.
+        if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {
             self.cell.signal.raise();
         }
     }
@@ -911,7 +919,6 @@ impl State {
             completions += 1;
             sink(completion);
         }
-        let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
         let next_deadline = self.next_deadline();
         self.reported = next_deadline;
         let mut more = self.has_work() || self.events_left;
@@ -924,13 +931,13 @@ impl State {
                 }
             }
             self.cell.signal.asleep();
-            more |= self.cell.slots.has_notices();
-            if more && !self.options.host_turns_before_sleep {
-                // For a host that does not look at MORE, or watches for edges.
-                self.cell.signal.raise();
-            }
-        } else {
-            more |= self.cell.slots.has_notices();
+        }
+        // Looked at after `asleep`: what comes later signals.
+        let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
+        more |= self.cell.slots.has_notices();
+        if self.shell.is_some() && more && !self.options.host_turns_before_sleep {
+            // For a host that does not look at MORE, or watches for edges.
+            self.cell.signal.raise();
         }
         Ok(Report { completions, next_deadline, more, stopped, closed: self.is_drained() && !more })
     }

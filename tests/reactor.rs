@@ -544,3 +544,132 @@ fn a_hundred_waits_at_once_complete_once_each() {
     assert!(seen.iter().all(|count| *count == 1));
     end(reactor);
 }
+
+#[test]
+fn a_set_with_two_waitables_on_one_descriptor_hears_of_both() {
+    let reactor = owned();
+    let (a, mut b) = pair();
+    let input = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    let urgent = reactor.descriptor(a.as_raw_fd(), false).unwrap();
+    for set in [
+        [(input, Readiness::READABLE), (urgent, Readiness::PRIORITY)],
+        [(urgent, Readiness::PRIORITY), (input, Readiness::READABLE)],
+    ] {
+        let set = set.map(|(waitable, interest)| Watch { waitable, interest });
+        let until = in_ns(&reactor, 2 * SECOND);
+        reactor.wait_start(&WaitSpec::any(&set).until(until)).unwrap();
+        b.write_all(b"x").unwrap();
+        assert_eq!(completion(&reactor).outcome, Outcome::Ready);
+        (&a).read_exact(&mut [0]).unwrap();
+    }
+    end(reactor);
+}
+
+#[test]
+fn a_nested_host_hears_of_a_stop_whenever_it_comes() {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    let reactor = nested();
+    let stopper = reactor.stopper();
+    let over = AtomicBool::new(false);
+    let asked = AtomicU32::new(0);
+    let heard = AtomicU32::new(0);
+    struct Shared<T>(T);
+    // SAFETY: a stopper is for any thread.
+    unsafe impl<T> Sync for Shared<T> {}
+    let stopper = Shared(stopper);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let stopper = &stopper;
+            while !over.load(Ordering::SeqCst) {
+                if asked.load(Ordering::SeqCst) == heard.load(Ordering::SeqCst) {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    stopper.0.stop();
+                }
+                std::hint::spin_loop();
+            }
+        });
+        let until = reactor.now().unwrap() + SECOND / 2;
+        let mut lost = false;
+        while reactor.now().unwrap() < until && !lost {
+            lost = !polls_readable(reactor.fd().unwrap(), 2000);
+            // An alarm to set makes the end of a turn longer.
+            let wait = reactor.wait_start(&WaitSpec::sleep(in_ns(&reactor, 50_000))).unwrap();
+            if reactor.turn(&Turn::default(), |_| ()).unwrap().stopped {
+                heard.fetch_add(1, Ordering::SeqCst);
+            }
+            let _ = wait_forget(wait);
+            while reactor.turn(&Turn::default(), |_| ()).unwrap().more {}
+        }
+        over.store(true, Ordering::SeqCst);
+        assert!(!lost, "a stop woke nobody");
+    });
+    end(reactor);
+}
+
+#[test]
+fn a_nested_host_that_sleeps_is_told_that_the_reactor_is_empty() {
+    let closed = |reactor: &Reactor| {
+        let mut tries = 0;
+        loop {
+            assert!(polls_readable(reactor.fd().unwrap(), 5000), "nothing wakes the host");
+            if reactor.turn(&Turn::default(), |_| ()).unwrap().closed {
+                return;
+            }
+            tries += 1;
+            assert!(tries < 100);
+        }
+    };
+    let sleep = |reactor: &Reactor| {
+        while reactor.turn(&Turn::default(), |_| ()).unwrap().more {}
+        assert!(!polls_readable(reactor.fd().unwrap(), 0));
+    };
+    let reactor = nested();
+    sleep(&reactor);
+    reactor.close().unwrap();
+    closed(&reactor);
+    reactor.free().unwrap();
+
+    let reactor = nested();
+    let event = reactor.event().unwrap();
+    let wait = reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    reactor.close().unwrap();
+    // The completion lies ready, and is taken back before it is delivered.
+    let report = reactor.turn(&Turn { capacity: 0, ..Default::default() }, |_| ()).unwrap();
+    assert!(!report.closed);
+    wait_forget(wait).unwrap();
+    closed(&reactor);
+    reactor.free().unwrap();
+}
+
+#[test]
+fn reports_of_a_file_that_lives_on_elsewhere_are_dropped() {
+    let reactor = owned();
+    let (a, b) = pair();
+    let fd = far_from_others(a.try_clone().unwrap(), 923);
+    let waitable = reactor.descriptor(fd, false).unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(waitable))).unwrap();
+    (&b).write_all(b"x").unwrap();
+    completion(&reactor);
+    // Closed too early, while `a` keeps the file and with it the kernel's registration.
+    close(fd);
+    for _ in 0..600 {
+        (&b).write_all(b"x").unwrap();
+        assert_eq!(glance(&reactor), []);
+    }
+    end(reactor);
+}
+
+#[test]
+fn bits_that_name_nothing_are_stale_whatever_they_resemble() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    waitable_close(event).unwrap();
+    // The free slot with its next generation, and a kind that there is not.
+    let next = (event.to_bits() & ((1 << 60) - 1)) + (1 << 24);
+    for kind in [0, 4, 15] {
+        let forged = Token::from_bits(kind << 60 | next);
+        assert_eq!(notify(forged, Readiness::READABLE).unwrap_err().status(), Status::Stale);
+        assert_eq!(wait_cancel(forged).unwrap_err().status(), Status::Stale);
+    }
+    end(reactor);
+}

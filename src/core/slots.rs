@@ -133,8 +133,10 @@ impl Slots {
     /// Whether the token's object still lives. Any thread.
     pub(crate) fn is_live(&self, token: Token) -> bool {
         self.get(token.slot()).is_some_and(|slot| {
-            slot.word.load(Ordering::Acquire) & IDENTITY
-                == identity(token.kind(), token.generation())
+            // Without a kind it would be equal to a free slot's.
+            token.kind().is_some()
+                && slot.word.load(Ordering::Acquire) & IDENTITY
+                    == identity(token.kind(), token.generation())
         })
     }
 

@@ -237,7 +237,8 @@ impl Descriptors {
     /// A report met nobody: the second one in a row disarms the number.
     pub(crate) fn ownerless(&mut self, selector: &mut dyn Selector, fd: RawFd) {
         let Some(Some(registration)) = self.table.get_mut(fd as usize) else { return };
-        registration.ownerless += 1;
+        // A file that lives on under another number reports for as long as it lives.
+        registration.ownerless = registration.ownerless.saturating_add(1);
         if registration.ownerless >= 2 && registration.watched {
             disarm(selector, fd);
             registration.watched = false;

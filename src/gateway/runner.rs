@@ -292,23 +292,9 @@ impl State {
                  (awsgi_exchange_await) and return AWSGI_DONE",
             )),
         };
-        match failure {
-            Some(error) => self.fail_application(key, &error),
-            None => {
-                let due = self.head_due(key);
-                self.exchanges.announce(key, due);
-            }
+        if let Some(error) = failure {
+            self.fail_application(key, &error);
         }
         self.exchange_closed(key);
-    }
-
-    /// HEAD if the host has not been told of a head that is there.
-    fn head_due(&mut self, key: u32) -> Readiness {
-        let flow = self.exchanges.record(key).shared.lock();
-        if flow.output.is_started() && !flow.output.has_begun() {
-            Readiness::HEAD
-        } else {
-            Readiness::NONE
-        }
     }
 }

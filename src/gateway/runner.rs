@@ -8,7 +8,7 @@ use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::Phase;
-use crate::core::{Completion, Deadline, Owner, Readiness, Token, WaitSpec};
+use crate::core::{Completion, Deadline, Owner, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
 

@@ -482,7 +482,7 @@ AWSGI_API awsgi_status awsgi_reactor_turn(awsgi_reactor *reactor, awsgi_turn *tu
 /**
  * Has the turn that blocks return, or else the next one, and say AWSGI_TURN_STOPPED.
  *
- * Returns: AWSGI_OK; AWSGI_E_NULL; AWSGI_E_STALE.
+ * Returns: AWSGI_OK; AWSGI_E_FORKED; AWSGI_E_NULL; AWSGI_E_STALE.
  * Ownership: nothing is kept.
  * Threads: any.
  */
@@ -540,9 +540,9 @@ typedef struct awsgi_notice {
  * waitable: the waitable.
  *
  * Returns: AWSGI_OK; AWSGI_E_OS with EBADF if it is not open; AWSGI_E_NESTING for a descriptor of
- *   the reactor's own; AWSGI_E_LIMIT; AWSGI_E_INVALID for a flag that does not exist;
- *   AWSGI_E_CLOSED while the reactor closes; AWSGI_E_THREAD; AWSGI_E_NULL. On error a descriptor
- *   given with AWSGI_OWN stays the caller's.
+ *   the reactor's own; AWSGI_E_STATE with AWSGI_OWN if another waitable owns it; AWSGI_E_LIMIT;
+ *   AWSGI_E_INVALID for a flag that does not exist; AWSGI_E_CLOSED while the reactor closes;
+ *   AWSGI_E_THREAD; AWSGI_E_NULL. On error a descriptor given with AWSGI_OWN stays the caller's.
  * Ownership: the descriptor stays the caller's, unless AWSGI_OWN. A waitable made by an exchange's
  *   code ends after that exchange's close; others end with awsgi_waitable_close.
  * Threads: owner, exchange.
@@ -655,8 +655,8 @@ AWSGI_API awsgi_status awsgi_notify(awsgi_waitable waitable, uint32_t ready);
  * notices, count: what happened to which.
  * stale: how many of them named an event that is gone; may be NULL. The others were set.
  *
- * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness;
- *   AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness, and
+ *   with the others set, if one names a waitable that is no event; AWSGI_E_NULL.
  * Ownership: the array stays the caller's.
  * Threads: any.
  */
@@ -1272,7 +1272,8 @@ awsgi_status awsgi_gateway_open(awsgi_gateway *gateway,
  * taken: how many were taken. If fewer than len, AWSGI_ROOM follows when there is room.
  *
  * Returns: AWSGI_OK; AWSGI_E_CLOSED if the application reads no more: drop the rest;
- *   AWSGI_E_STALE after awsgi_exchange_end; AWSGI_E_THREAD; AWSGI_E_NULL.
+ *   AWSGI_E_STATE for bytes after the end, or of a request without body; AWSGI_E_STALE after
+ *   awsgi_exchange_end; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: the bytes are copied.
  * Threads: owner.
  */
@@ -1309,7 +1310,8 @@ AWSGI_API awsgi_status awsgi_exchange_head(awsgi_exchange exchange, awsgi_head *
  *
  * slices, capacity: where to write them, in elements.
  * count: how many were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
- * end: 1 if nothing follows what was given so far, else 0.
+ * end: 1 if the response is complete with what was given so far, else 0; never 1 for one that was
+ *   broken off, of which AWSGI_ABORT tells.
  *
  * Returns: AWSGI_OK; AWSGI_E_INVALID for a capacity of 0; AWSGI_E_STALE; AWSGI_E_THREAD;
  *   AWSGI_E_NULL.

@@ -159,6 +159,8 @@ pub(crate) struct State {
     running: Option<u32>,
     /// The deadline of which the host knows.
     reported: Deadline,
+    /// Which of the host's completions is delivered next: an exchange's, or a wait's.
+    exchanges_first: bool,
 }
 
 impl ReactorCell {
@@ -190,8 +192,8 @@ impl ReactorCell {
         if self.slots.is_live(token) { Ok(()) } else { Err(stale()) }
     }
 
-    /// Runs `f` on the owner's state.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+    /// Refuses a forked child: signals and descriptors of the reactor are its parent's.
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
         if self.forks.load(Ordering::Relaxed) != fork::forks_seen() {
             return Err(Error::new(
                 Status::Forked,
@@ -199,6 +201,12 @@ impl ReactorCell {
                  or call exec",
             ));
         }
+        Ok(())
+    }
+
+    /// Runs `f` on the owner's state.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+        self.check_not_forked()?;
         self.state.with(|state| match state {
             Some(state) => Ok(f(state)),
             None => Err(stale()),
@@ -246,8 +254,9 @@ impl Released {
     ///
     /// # Errors
     ///
-    /// `Busy` if another thread adopted it first.
+    /// `Busy` if another thread adopted it first; `Forked` in a child.
     pub fn adopt(self) -> Result<Reactor> {
+        self.cell.check_not_forked()?;
         self.cell.state.adopt()?;
         Ok(Reactor::from_cell(self.cell))
     }
@@ -395,10 +404,14 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// `Os` with EBADF if it is not open; `Nesting` for the reactor's own; `Limit`.
+    /// `Os` with EBADF if it is not open; `Nesting` for the reactor's own; `State` if another
+    /// waitable owns it; `Limit`.
     pub fn descriptor(&self, fd: RawFd, own: bool) -> Result<Token> {
         self.act(move |state, maker| {
             state.descriptors.check(fd)?;
+            if own {
+                state.check_not_given(fd)?;
+            }
             let waitable = state.core.open(Source::Descriptor { fd, own }, maker)?;
             state.descriptors.add(fd, waitable.slot());
             Ok(waitable.to_bits())
@@ -517,8 +530,12 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// The blocking turn returns, or the next one does, and says that it was stopped.
+    /// The blocking turn returns, or the next one does, and says that it was stopped. In a forked
+    /// child it does nothing.
     pub fn stop(&self) {
+        if self.cell.check_not_forked().is_err() {
+            return;
+        }
         self.cell.stop.store(true, Ordering::SeqCst);
         self.cell.signal.raise();
     }
@@ -548,12 +565,7 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     if cell.is_owner() {
         return cell.with(|state| state.notify_here(waitable, ready))?;
     }
-    if cell.forks.load(Ordering::Relaxed) != fork::forks_seen() {
-        return Err(Error::new(
-            Status::Forked,
-            "the process was forked after this reactor was made: the parent has to notify",
-        ));
-    }
+    cell.check_not_forked()?;
     cell.notify(waitable, ready)
 }
 
@@ -631,7 +643,9 @@ pub fn wait_cancel(wait: Token) -> Result<()> {
 /// `Stale` once its completion was delivered; `Thread`.
 pub fn wait_forget(wait: Token) -> Result<()> {
     on_token(wait, Kind::Wait, |state, slot, _| {
-        state.core.forget(slot);
+        if let Owner::Exchange(exchange) = state.core.forget(slot) {
+            state.wait_was_forgotten(exchange);
+        }
         state.work_outside();
         Ok(0)
     })
@@ -694,6 +708,7 @@ impl State {
             turning: false,
             running: None,
             reported: Deadline::FOREVER,
+            exchanges_first: false,
         }))
     }
 
@@ -767,6 +782,22 @@ impl State {
         Ok(token)
     }
 
+    /// A number closed twice could be somebody else's file the second time.
+    fn check_not_given(&self, fd: RawFd) -> Result<()> {
+        let given =
+            |slot: &u32| matches!(self.core.source(*slot), Source::Descriptor { own: true, .. });
+        if self.descriptors.waitables(fd).iter().any(given) {
+            return Err(Error::new(
+                Status::State,
+                format!(
+                    "descriptor {fd} belongs to another waitable, which closes it: use that one, \
+                     or make this one without AWSGI_OWN"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
     /// Ends a waitable and what stands behind it.
     pub(crate) fn close_waitable_in(&mut self, slot: u32) {
         let Source::Descriptor { fd, own } = self.core.close(slot) else { return };
@@ -810,11 +841,14 @@ impl State {
         let slots = &self.cell.slots;
         let mut poked = Vec::new();
         slots.drain(|slot, bits| match self.core.exchange_key(slot) {
-            Some(key) => poked.push(key),
+            Some(_) => poked.push(slot),
             None => self.core.notified_elsewhere(slot, bits),
         });
-        for key in poked {
-            self.poked(key);
+        for slot in poked {
+            // What one asks for may drain the inbox again, and end another that lies here still.
+            if let Some(key) = self.core.exchange_key(slot) {
+                self.poked(key);
+            }
         }
     }
 
@@ -914,8 +948,14 @@ impl State {
     fn deliver(&mut self, capacity: usize, sink: &mut impl FnMut(Completion)) -> Result<Report> {
         let mut completions = 0;
         while completions < capacity {
-            let next = self.core.next_host_completion().or_else(|| self.next_announcement());
+            // By turns, or one kind could keep the other out of a small array for ever.
+            let next = if self.exchanges_first {
+                self.next_announcement().or_else(|| self.core.next_host_completion())
+            } else {
+                self.core.next_host_completion().or_else(|| self.next_announcement())
+            };
             let Some(completion) = next else { break };
+            self.exchanges_first = !self.exchanges_first;
             completions += 1;
             sink(completion);
         }

@@ -8,7 +8,7 @@ use awsgi::gateway::{
 };
 use awsgi::{
     Completion, Deadline, Error, Outcome, Reactor, ReactorOptions, Readiness, Status, Token, Turn,
-    WaitSpec, Watch, notify, waitable_close,
+    WaitSpec, Watch, notify, wait_forget, waitable_close, waitable_take,
 };
 use bytes::Bytes;
 
@@ -797,5 +797,349 @@ fn an_exchange_belongs_to_its_thread() {
         respond(exchange, "")
     });
     host.serve(host.open(b"GET", false));
+    host.end(1);
+}
+
+#[test]
+fn after_its_end_nothing_is_told_of_an_exchange() {
+    let told = Arc::new(AtomicU32::new(0));
+    let over = Arc::new(AtomicU32::new(0));
+    let (tells, ends) = (told.clone(), over.clone());
+    let host = Host::blocking(move |_, exchange, _| {
+        exchange.start(200, &[]).unwrap();
+        // The head is told with the next call through the owner.
+        exchange.reactor().unwrap().event().unwrap();
+        tells.store(1, Ordering::SeqCst);
+        while ends.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        Step::Done
+    });
+    let exchange = host.open(b"GET", false);
+    // The host has no room for what it is told, and ends the exchange meanwhile.
+    while told.load(Ordering::SeqCst) == 0 {
+        host.reactor.turn(&Turn { capacity: 0, ..Default::default() }, |_| ()).unwrap();
+    }
+    exchange.end().unwrap();
+    let after = host.glance();
+    over.store(1, Ordering::SeqCst);
+    assert_eq!(after, []);
+    host.end(1);
+}
+
+#[test]
+fn an_exchange_that_is_done_is_no_waitable_any_more() {
+    let host = Host::steps(|_, exchange, _| respond(exchange, ""));
+    let exchange = host.open(b"GET", false);
+    while host.turn().iter().all(|done| done.more) {}
+    assert_eq!(exchange.waitable().unwrap_err().status(), Status::Closed);
+    exchange.end().unwrap();
+    let again = host.open(b"GET", false);
+    host.serve(again);
+    host.end(2);
+}
+
+#[test]
+fn close_runs_also_where_no_thread_is_to_be_had() {
+    let reactor = Reactor::new(&ReactorOptions {
+        spawn: Some(Arc::new(|_, _: &str| Err(Error::new(Status::Limit, "no thread")))),
+        ..Default::default()
+    })
+    .unwrap();
+    let application = Scripted {
+        style: Style::Blocking,
+        body: Arc::new(|_, _, _| unreachable!("there is no thread")),
+        closed: Arc::default(),
+        workers: Arc::default(),
+    };
+    let (closed, workers) = (application.closed.clone(), application.workers.clone());
+    let gateway =
+        Gateway::new(&reactor, Arc::new(application), &GatewayOptions::default()).unwrap();
+    let host = Host { reactor, gateway, closed, workers, logged: Arc::default() };
+    let response = host.serve(host.open(b"GET", false));
+    assert_eq!((response.status, response.complete), (503, true));
+    host.end(1);
+}
+
+#[test]
+fn a_response_that_was_cut_short_never_looks_complete() {
+    let go = Arc::new(std::sync::Barrier::new(2));
+    let wait = go.clone();
+    let host = Host::blocking(move |_, exchange, _| {
+        exchange.start(200, &[]).unwrap();
+        exchange.write(b"first").unwrap();
+        let _ = exchange.reactor().unwrap().event();
+        wait.wait();
+        Step::Failed(exchange.write(b"second").unwrap_err())
+    });
+    let exchange = host.open(b"GET", false);
+    while exchange.head().is_err() {
+        host.glance();
+    }
+    exchange.fail(503).unwrap();
+    assert_eq!(exchange.take().unwrap(), Taken::Nothing);
+    go.wait();
+    let mut last = Readiness::NONE;
+    while !last.intersects(Readiness::END | Readiness::ABORT) {
+        for done in host.turn() {
+            last = done.ready;
+        }
+    }
+    assert!(last.contains(Readiness::ABORT));
+    assert_eq!(exchange.take().unwrap(), Taken::Nothing);
+    exchange.end().unwrap();
+    host.end(1);
+}
+
+#[test]
+fn an_exchange_whose_last_wait_is_forgotten_by_another_is_a_500() {
+    let held = Arc::new(std::sync::Mutex::new(None));
+    let hold = held.clone();
+    let host = Host::steps(move |_, exchange, _| {
+        let spec = WaitSpec::sleep(in_ns(exchange, 3600 * SECOND));
+        *hold.lock().unwrap() = Some(exchange.wait(&spec).unwrap());
+        Step::Suspend
+    });
+    let exchange = host.open(b"GET", false);
+    host.glance();
+    wait_forget(held.lock().unwrap().unwrap()).unwrap();
+    let response = host.serve(exchange);
+    assert_eq!((response.status, response.complete), (500, true));
+    assert!(host.logged.lock().unwrap()[0].contains("nothing to wait for"));
+    host.end(1);
+}
+
+/// What a pool thread says while the owner acts for another one is heard once.
+#[test]
+fn an_exchange_may_end_while_the_owner_acts_for_another() {
+    use std::sync::mpsc::channel;
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(50));
+    let (ready, is_ready) = channel::<()>();
+    let (go, may_go) = channel::<()>();
+    let (gone, is_gone) = channel::<()>();
+    let inside = std::sync::Mutex::new((ready, may_go, gone));
+    let hook = std::sync::Mutex::new((go, is_gone));
+    // The log hook is called while the owner acts for the one that failed.
+    let reactor = Reactor::new(&ReactorOptions {
+        log: Some(Arc::new(move |_, _: &str| {
+            let hook = hook.lock().unwrap();
+            hook.0.send(()).unwrap();
+            hook.1.recv().unwrap();
+            // Its last word to the owner follows at once.
+            pause();
+        })),
+        ..Default::default()
+    })
+    .unwrap();
+    let event = reactor.event().unwrap();
+    let order = Arc::new(AtomicU32::new(0));
+    let wait_for = |order: &AtomicU32, value: u32| {
+        while order.load(Ordering::SeqCst) != value {
+            std::thread::yield_now();
+        }
+    };
+    let turns = order.clone();
+    let nth = AtomicU32::new(0);
+    let body = move |_: &mut u32, exchange: Exchange, _: &[Completion]| {
+        match nth.fetch_add(1, Ordering::SeqCst) {
+            // Fails, which is logged.
+            0 => {
+                wait_for(&turns, 1);
+                turns.store(2, Ordering::SeqCst);
+                Step::Failed(Error::new(Status::State, "on purpose"))
+            }
+            // Has the owner look at everybody once more.
+            1 => {
+                wait_for(&turns, 3);
+                turns.store(4, Ordering::SeqCst);
+                waitable_take(event).unwrap();
+                exchange.start(200, &[]).unwrap();
+                Step::Done
+            }
+            // Says something, and ends while the first is looked at.
+            _ => {
+                wait_for(&turns, 5);
+                let inside = inside.lock().unwrap();
+                exchange.start(200, &[]).unwrap();
+                exchange.read(&mut [0]).unwrap();
+                inside.0.send(()).unwrap();
+                inside.1.recv().unwrap();
+                inside.2.send(()).unwrap();
+                Step::Done
+            }
+        }
+    };
+    let application = Scripted {
+        style: Style::Blocking,
+        body: Arc::new(body),
+        closed: Arc::default(),
+        workers: Arc::default(),
+    };
+    let (closed, workers) = (application.closed.clone(), application.workers.clone());
+    let gateway =
+        Gateway::new(&reactor, Arc::new(application), &GatewayOptions::default()).unwrap();
+    let host = Host { reactor, gateway, closed, workers, logged: Arc::default() };
+    let exchanges: Vec<Exchange> = (0..3).map(|_| host.open(b"GET", false)).collect();
+    host.glance();
+    // They speak one after another, to an owner that does not listen yet.
+    for (say, said) in [(1, 2), (3, 4)] {
+        order.store(say, Ordering::SeqCst);
+        wait_for(&order, said);
+        pause();
+    }
+    order.store(5, Ordering::SeqCst);
+    is_ready.recv().unwrap();
+    // Whichever is the third: the two others are told of.
+    let mut left = exchanges;
+    let third = left.iter().position(|exchange| exchange.head().is_ok()).unwrap();
+    left.remove(third).end().unwrap();
+    let mut last = 0;
+    while last < 2 {
+        last += host.turn().iter().filter(|done| !done.more).count();
+    }
+    for exchange in left {
+        exchange.end().unwrap();
+    }
+    waitable_close(event).unwrap();
+    host.end(3);
+}
+
+#[test]
+fn a_prefix_ends_where_a_segment_does() {
+    let host = Host::new(
+        Style::Steps,
+        GatewayOptions { script_name: "/app".into(), ..Default::default() },
+        |_, exchange, _| {
+            let path = exchange.environ(b"PATH_INFO", |path| path.unwrap().to_vec()).unwrap();
+            respond(exchange, std::str::from_utf8(&path).unwrap())
+        },
+    );
+    let open = |target: &[u8]| {
+        host.gateway.open(&Request {
+            method: b"GET",
+            target,
+            protocol: b"HTTP/1.1",
+            scheme: b"http",
+            remote_addr: b"",
+            remote_port: 0,
+            server_name: b"",
+            server_port: 0,
+            headers: &[],
+            content_length: None,
+            body: false,
+            user_data: 99,
+        })
+    };
+    assert_eq!(open(b"/application").unwrap_err().status(), Status::Invalid);
+    assert_eq!(open(b"x?://h/app").unwrap_err().status(), Status::Invalid);
+    assert_eq!(host.serve(open(b"/app").unwrap()).body, b"");
+    assert_eq!(host.serve(open(b"/app/x").unwrap()).body, b"/x");
+    host.end(2);
+}
+
+#[test]
+fn a_worker_ends_with_nothing_of_ours_borrowed() {
+    struct Ender(Reactor, Arc<AtomicU32>);
+    // SAFETY: it is used on the one thread of this test.
+    unsafe impl Send for Ender {}
+    unsafe impl Sync for Ender {}
+    impl Worker for Ender {
+        fn open(&self) -> Box<dyn Run> {
+            unreachable!()
+        }
+    }
+    impl Drop for Ender {
+        fn drop(&mut self) {
+            if self.0.now().is_ok() {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+    struct App(Arc<AtomicU32>, Arc<AtomicU32>);
+    impl Application for App {
+        fn name(&self) -> &str {
+            "ender"
+        }
+        fn style(&self) -> Style {
+            Style::Steps
+        }
+        fn worker(&self, reactor: &Reactor) -> awsgi::Result<Box<dyn Worker>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Box::new(Ender(reactor.clone(), self.1.clone())))
+        }
+    }
+    let reactor = Reactor::new(&ReactorOptions::default()).unwrap();
+    let (made, ended) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let wrong = GatewayOptions { script_name: "app/".into(), ..Default::default() };
+    let app = Arc::new(App(made.clone(), ended.clone()));
+    assert!(Gateway::new(&reactor, app, &wrong).is_err());
+    assert_eq!(made.load(Ordering::SeqCst), ended.load(Ordering::SeqCst));
+    reactor.close().unwrap();
+    reactor.turn(&Turn::default(), |_| ()).unwrap();
+    reactor.free().unwrap();
+}
+
+#[test]
+fn the_body_has_one_end() {
+    let host = Host::steps(|_, exchange, _| {
+        exchange.wait(&WaitSpec::sleep(in_ns(exchange, 3600 * SECOND))).unwrap();
+        Step::Suspend
+    });
+    let exchange = host.open(b"POST", true);
+    assert_eq!(exchange.feed(&mut &b"all"[..], true).unwrap(), 3);
+    assert_eq!(exchange.feed(&mut &b"more"[..], false).unwrap_err().status(), Status::State);
+    exchange.end().unwrap();
+    let exchange = host.open(b"GET", false);
+    assert_eq!(exchange.feed(&mut &b"body"[..], true).unwrap_err().status(), Status::State);
+    exchange.end().unwrap();
+    host.end(2);
+}
+
+#[test]
+fn only_an_exchange_knows_its_reactor() {
+    let host = Host::steps(|_, exchange, _| {
+        let event = exchange.reactor().unwrap().event().unwrap();
+        let wrong = Exchange::from_token(event);
+        assert_eq!(wrong.reactor().err().map(|error| error.status()), Some(Status::Invalid));
+        respond(exchange, "")
+    });
+    assert_eq!(host.serve(host.open(b"GET", false)).status, 200);
+    host.end(1);
+}
+
+#[test]
+fn the_head_is_told_once_also_to_a_host_that_takes_it_late() {
+    let host = Host::blocking(|_, exchange, _| {
+        exchange.start(200, &[]).unwrap();
+        let _ = exchange.reactor().unwrap().event();
+        Step::Done
+    });
+    let exchange = host.open(b"GET", false);
+    let mut heads = 0;
+    loop {
+        let done = host.turn();
+        heads += done.iter().filter(|done| done.ready.contains(Readiness::HEAD)).count();
+        if done.iter().any(|done| !done.more) {
+            break;
+        }
+    }
+    assert_eq!(heads, 1);
+    exchange.end().unwrap();
+    host.end(1);
+}
+
+#[test]
+fn completions_of_waits_do_not_starve_those_of_exchanges() {
+    let host = Host::steps(|_, exchange, _| respond(exchange, ""));
+    let exchange = host.open(b"GET", false);
+    let mut told = false;
+    for _ in 0..10 {
+        host.reactor.wait_start(&WaitSpec::sleep(Deadline::NOW)).unwrap();
+        host.reactor.wait_start(&WaitSpec::sleep(Deadline::NOW)).unwrap();
+        let turn = Turn { capacity: 1, ..Default::default() };
+        host.reactor.turn(&turn, |done| told |= done.wait == exchange.token()).unwrap();
+    }
+    assert!(told);
+    exchange.end().unwrap();
     host.end(1);
 }

@@ -286,7 +286,8 @@ pub unsafe extern "C" fn awsgi_gateway_open(
 /// taken: how many were taken. If fewer than len, AWSGI_ROOM follows when there is room.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_CLOSED if the application reads no more: drop the rest;
-///   AWSGI_E_STALE after awsgi_exchange_end; AWSGI_E_THREAD; AWSGI_E_NULL.
+///   AWSGI_E_STATE for bytes after the end, or of a request without body; AWSGI_E_STALE after
+///   awsgi_exchange_end; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: the bytes are copied.
 /// Threads: owner.
 #[unsafe(no_mangle)]
@@ -372,7 +373,8 @@ pub unsafe extern "C" fn awsgi_exchange_head(
 ///
 /// slices, capacity: where to write them, in elements.
 /// count: how many were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
-/// end: 1 if nothing follows what was given so far, else 0.
+/// end: 1 if the response is complete with what was given so far, else 0; never 1 for one that was
+///   broken off, of which AWSGI_ABORT tells.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_INVALID for a capacity of 0; AWSGI_E_STALE; AWSGI_E_THREAD;
 ///   AWSGI_E_NULL.
@@ -389,7 +391,8 @@ pub unsafe extern "C" fn awsgi_exchange_take(
 ) -> awsgi_status {
     guard(|| {
         // SAFETY: the caller vouches for the pointers.
-        let (count, end) = unsafe { (out(count, "count")?, out(end, "end")?) };
+        let (count, end) = unsafe { (out(count, "count"), out(end, "end")) };
+        let (count, end) = (count?, end?);
         if slices.is_null() {
             return Err(null("slices"));
         }

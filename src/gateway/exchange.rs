@@ -121,10 +121,7 @@ impl Exchange {
     /// `Stale` after its end.
     pub fn reactor(self) -> Result<Reactor> {
         match self.place()? {
-            Place::Owner(cell) => {
-                cell.check(self.0)?;
-                Ok(Reactor::from_cell(cell))
-            }
+            Place::Owner(cell) => self.owner(|_, _| Ok(Reactor::from_cell(cell))),
             Place::Pool(cell, _) => Ok(Reactor::from_cell(cell)),
         }
     }
@@ -299,7 +296,8 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// `Closed` if the application reads no more: the rest is of no use.
+    /// `Closed` if the application reads no more: the rest is of no use. `State` for bytes after
+    /// the end, or of a request without body.
     pub fn feed(self, bytes: &mut impl Buf, end: bool) -> Result<usize> {
         self.host(|state, key| state.feed(key, bytes, end))
     }

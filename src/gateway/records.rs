@@ -170,15 +170,7 @@ impl State {
         application: &dyn Application,
         worker: Box<dyn Worker>,
         options: &GatewayOptions,
-    ) -> Result<u32> {
-        if !options.script_name.is_empty()
-            && (!options.script_name.starts_with('/') || options.script_name.ends_with('/'))
-        {
-            return Err(Error::new(
-                Status::Invalid,
-                "script_name is empty or begins with a slash and does not end with one, as \"/app\"",
-            ));
-        }
+    ) -> u32 {
         let style = application.style();
         let multithread = options.multithread || style == Style::Blocking;
         let pool = (style == Style::Blocking)
@@ -194,7 +186,7 @@ impl State {
             draining: false,
             drain_deadline: u64::MAX,
         });
-        Ok(key as u32)
+        key as u32
     }
 
     fn gateway(&mut self, key: u32) -> Result<&mut GatewayState> {
@@ -374,6 +366,13 @@ impl State {
         if let Some(waitable) = record.waitable() {
             return Ok(waitable);
         }
+        if record.phase == Phase::Closed {
+            // It would outlive the exchange: what that made has ended already.
+            return Err(Error::new(
+                Status::Closed,
+                "the application of this exchange has ended: there is nothing to wait for",
+            ));
+        }
         let slot = record.token.slot();
         let waitable = self.core.open(Source::Exchange(slot), Some(slot))?;
         self.exchanges.record(key).waitable = waitable;
@@ -425,6 +424,12 @@ impl State {
         }
         let (taken, readable, room) = {
             let mut flow = record.shared.lock();
+            if bytes.has_remaining() && flow.input.is_ended() {
+                return Err(Error::new(
+                    Status::State,
+                    "the body has ended, or there is none: feed nothing more",
+                ));
+            }
             let taken = flow.input.feed(bytes, end);
             (taken, flow.input.is_readable(), flow.input.room_due(false))
         };
@@ -535,9 +540,10 @@ impl State {
             503 => "503 Service Unavailable: the server is shutting down\n",
             _ => "the request was ended by the server\n",
         };
+        // First, or a pool thread could take the end of what is discarded for that of its client.
+        self.exchanges.record(key).shared.lock().gone = true;
         self.fail_response(key, status, reason);
         let record = self.exchanges.record(key);
-        record.shared.lock().gone = true;
         record.wake();
         match record.phase {
             Phase::Suspended | Phase::Runnable => self.close_soon(key),
@@ -619,9 +625,16 @@ impl State {
 
     /// The next thing that a host has to be told of one of its exchanges.
     pub(crate) fn next_announcement(&mut self) -> Option<Completion> {
-        let key = self.exchanges.announcements.pop_front()?;
+        let key = loop {
+            let key = self.exchanges.announcements.pop_front()?;
+            let record = self.exchanges.record(key);
+            record.announced = false;
+            // A host that has let go may have freed what its user_data points to.
+            if !record.ended {
+                break key;
+            }
+        };
         let record = self.exchanges.record(key);
-        record.announced = false;
         let bits = std::mem::take(&mut record.bits);
         let last = bits.intersects(Readiness::END | Readiness::ABORT);
         Some(Completion {

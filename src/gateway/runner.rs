@@ -8,7 +8,7 @@ use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::{Done, Phase};
-use crate::core::{Completion, Deadline, Owner, Readiness, Token, WaitSpec};
+use crate::core::{Completion, Deadline, Owner, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
 
@@ -87,8 +87,9 @@ impl State {
             Phase::Runnable if blocking => {
                 record.phase = Phase::Pooled;
                 record.ran = true;
-                self.submit(key, exchange, run);
-                None
+                let refused = self.submit(key, exchange, run)?;
+                self.exchanges.record(key).phase = Phase::Closing;
+                Some(Job::Close { key, exchange, run: refused })
             }
             Phase::Runnable => {
                 record.phase = Phase::Running;
@@ -100,27 +101,32 @@ impl State {
         }
     }
 
-    fn submit(&mut self, key: u32, exchange: Exchange, mut run: Box<dyn Run>) {
+    /// Hands an exchange to the pool. Answers its run, to be closed, if no thread is to be had.
+    fn submit(&mut self, key: u32, exchange: Exchange, run: Box<dyn Run>) -> Option<Box<dyn Run>> {
         let shared = Arc::clone(&self.exchanges.record(key).shared);
         let cell = self.cell();
-        let job = Box::new(move || {
-            on_pool_thread(exchange, &shared, || {
-                let step = if shared.lock().gone {
-                    Step::Failed(gone())
-                } else {
-                    caught(|| run.run(exchange, &[]))
-                };
-                closed(exchange, run);
-                shared.lock().finish(step);
-            });
-            cell.poke(exchange.token());
-        });
+        let mut kept = Some(run);
+        let job = || -> super::pool::Job {
+            let mut run = kept.take().expect("a job is made once");
+            Box::new(move || {
+                on_pool_thread(exchange, &shared, || {
+                    let step = if shared.lock().gone {
+                        Step::Failed(gone())
+                    } else {
+                        caught(|| run.run(exchange, &[]))
+                    };
+                    closed(exchange, run);
+                    shared.lock().finish(step);
+                });
+                cell.poke(exchange.token());
+            })
+        };
         let pool = self.exchanges.gateway_of(key).pool.as_ref().expect("a blocking gateway's pool");
         if let Err(error) = pool.submit(job) {
             self.log(level::ERROR, &format!("an exchange was refused: {}", error.message()));
             self.fail_response(key, 503, "503 Service Unavailable: no thread is free\n");
-            self.exchange_closed(key);
         }
+        kept
     }
 
     /// After a step. Answers the run if it is to be closed now.
@@ -200,6 +206,23 @@ impl State {
         }
     }
 
+    /// A wait of an exchange was forgotten: one that is left suspended with none would hang.
+    pub(crate) fn wait_was_forgotten(&mut self, slot: u32) {
+        let Some(key) = self.core.exchange_key(slot) else { return };
+        if self.exchanges.record(key).phase == Phase::Suspended
+            && self.core.exchange_waits(slot) == 0
+        {
+            self.fail_application(
+                key,
+                &nonsense(
+                    "the last wait of a suspended exchange was forgotten, so it had nothing to \
+                     wait for: cancel the wait to resume it",
+                ),
+            );
+            self.close_soon(key);
+        }
+    }
+
     fn fail_application(&mut self, key: u32, error: &Error) {
         if !self.exchanges.record(key).shared.lock().gone {
             let name = self.exchanges.gateway_of(key).name().to_owned();
@@ -266,23 +289,9 @@ impl State {
                  (awsgi_exchange_await) and return AWSGI_DONE",
             )),
         };
-        match failure {
-            Some(error) => self.fail_application(key, &error),
-            None => {
-                let due = self.head_due(key);
-                self.exchanges.announce(key, due);
-            }
+        if let Some(error) = failure {
+            self.fail_application(key, &error);
         }
         self.exchange_closed(key);
-    }
-
-    /// HEAD if the host has not been told of a head that is there.
-    fn head_due(&mut self, key: u32) -> Readiness {
-        let flow = self.exchanges.record(key).shared.lock();
-        if flow.output.is_started() && !flow.output.has_begun() {
-            Readiness::HEAD
-        } else {
-            Readiness::NONE
-        }
     }
 }

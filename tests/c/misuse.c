@@ -3,6 +3,8 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void null_is_answered_and_outputs_are_cleared(awsgi_reactor *reactor)
 {
@@ -12,6 +14,9 @@ static void null_is_answered_and_outputs_are_cleared(awsgi_reactor *reactor)
     awsgi_os_handle fd;
     awsgi_wait wait = 1;
     uint64_t number = 1;
+    awsgi_slice value = {(const uint8_t *)"x", 1};
+    size_t cursor = 0;
+    int end = 1;
 
     ANSWERS(AWSGI_E_NULL, awsgi_reactor_new(NULL, NULL));
     ANSWERS(AWSGI_E_NULL, awsgi_reactor_turn(NULL, &turn));
@@ -33,6 +38,10 @@ static void null_is_answered_and_outputs_are_cleared(awsgi_reactor *reactor)
     ANSWERS(AWSGI_E_NULL, awsgi_wait_start(reactor, &spec, &wait));
     turn.done_cap = 1;
     ANSWERS(AWSGI_E_NULL, awsgi_reactor_turn(reactor, &turn));
+    ANSWERS(AWSGI_E_NULL, awsgi_exchange_environ_each(0, &cursor, NULL, &value));
+    CHECK(value.data == NULL && value.len == 0);
+    ANSWERS(AWSGI_E_NULL, awsgi_exchange_take(0, &value, 1, NULL, &end));
+    CHECK(end == 0);
 }
 
 static void a_size_that_was_not_set_is_refused(awsgi_reactor *reactor)
@@ -190,6 +199,41 @@ static void a_failure_is_told_in_words(awsgi_reactor *reactor)
     ANSWERS(AWSGI_E_NULL, awsgi_last_error(NULL, 1, NULL, NULL));
 }
 
+static void a_notice_that_is_refused_holds_up_no_other(awsgi_reactor *reactor)
+{
+    awsgi_notice notices[3] = {{0, AWSGI_READABLE, 0}, {0, AWSGI_READABLE, 0}, {0, AWSGI_READABLE, 0}};
+    uint64_t value;
+    size_t stale = 7;
+
+    OK(awsgi_waitable_descriptor(reactor, 0, 0, &notices[0].waitable));
+    OK(awsgi_waitable_event(reactor, 0, &notices[2].waitable));
+    ANSWERS(AWSGI_E_INVALID, awsgi_notify_many(notices, 3, &stale));
+    CHECK(stale == 0);
+    OK(awsgi_waitable_take(notices[2].waitable, &value));
+    CHECK(value == 1);
+    OK(awsgi_waitable_close(notices[0].waitable));
+    OK(awsgi_waitable_close(notices[2].waitable));
+}
+
+static void a_forked_child_is_told_so_by_every_call(void)
+{
+    awsgi_reactor *reactor = check_reactor();
+    int status;
+    pid_t child;
+
+    OK(awsgi_reactor_release(reactor));
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        ANSWERS(AWSGI_E_FORKED, awsgi_reactor_adopt(reactor));
+        ANSWERS(AWSGI_E_FORKED, awsgi_reactor_stop(reactor));
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    OK(awsgi_reactor_adopt(reactor));
+    check_free(reactor);
+}
+
 int main(void)
 {
     awsgi_reactor *reactor = check_reactor();
@@ -201,8 +245,10 @@ int main(void)
     a_name_of_another_kind_is_refused(reactor);
     another_thread_may_only_notify_and_stop(reactor);
     a_failure_is_told_in_words(reactor);
+    a_notice_that_is_refused_holds_up_no_other(reactor);
     check_free(reactor);
     a_released_reactor_goes_to_the_thread_that_adopts_it();
     a_reactor_that_is_not_closed_cannot_be_freed();
+    a_forked_child_is_told_so_by_every_call();
     return 0;
 }

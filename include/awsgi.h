@@ -9,11 +9,14 @@
  *
  * - It returns awsgi_status: 0 is AWSGI_OK, errors are negative, their numbers never change. The few that
  *   return something else say so.
- * - Results go through out pointers, which are always written, zeroed on error. An optional one may be NULL
+ * - Results go through out pointers, which are always written, zeroed on error (a descriptor: -1). An optional one may be NULL
  *   where the function says so.
  * - Structs that may grow begin with `size`; initialise them with their _INIT macro. In their other fields zero
  *   means the default, except in a deadline: there 0 is now, and _INIT sets AWSGI_FOREVER.
- * - A token outlives its object without danger: the call then answers AWSGI_E_STALE.
+ * - A token outlives its object without danger: the call then answers AWSGI_E_STALE. So does a pointer that was
+ *   freed, until another object gets its address.
+ * - Every function on a reactor or a token may answer AWSGI_E_FORKED in a forked child, and AWSGI_E_INVALID for a
+ *   token of another kind than it takes.
  * - (NULL, 0) is a valid slice. Functions that free accept NULL.
  * - `Threads:` says who may call: any thread; the owner, which is the thread that made or adopted the reactor;
  *   exchange, which is the thread that runs the exchange.
@@ -1445,7 +1448,7 @@ awsgi_status awsgi_server_new(const awsgi_server_options *options,
                               awsgi_server **server);
 
 /**
- * Where a server listens, as "127.0.0.1:8080" or "unix:PATH".
+ * Where a server listens, as "http://127.0.0.1:8080" or "unix:PATH".
  *
  * buffer, capacity: where to write it, in bytes; it is cut to fit and always ends in NUL.
  * length: its whole length without the NUL; may be NULL.

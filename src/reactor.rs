@@ -449,18 +449,10 @@ impl Reactor {
         self.outside_step("turn")?;
         let budget = if turn.budget == 0 { BUDGET } else { turn.budget };
         self.with(|state| state.turning = true)?;
-        let steps = self.with(|state| state.harvest(turn, budget));
-        let result = match steps.and_then(|steps| steps) {
-            Ok(steps) => self
-                .run_steps(steps)
-                .and_then(|()| self.with(|state| state.deliver(turn.capacity, &mut sink))?),
-            Err(error) => Err(error),
-        };
-        self.with(|state| {
-            state.turning = false;
-            state.running = None;
-        })?;
-        result
+        let _turning = Turning(self);
+        let steps = self.with(|state| state.harvest(turn, budget))??;
+        self.run_steps(steps)?;
+        self.with(|state| state.deliver(turn.capacity, &mut sink))?
     }
 
     /// Runs at most `steps` pieces of application code; what they start completes later.
@@ -515,6 +507,19 @@ impl Reactor {
         self.cell.state.release()?;
         give_back(self.cell.number);
         Ok(())
+    }
+}
+
+/// The turn is over, however it ends.
+struct Turning<'a>(&'a Reactor);
+
+impl Drop for Turning<'_> {
+    fn drop(&mut self) {
+        // Fails only in a forked child, where no turn goes on.
+        let _ = self.0.with(|state| {
+            state.turning = false;
+            state.running = None;
+        });
     }
 }
 
@@ -946,6 +951,15 @@ impl State {
 
     /// Hands completions over, and prepares for the host's sleep.
     fn deliver(&mut self, capacity: usize, sink: &mut impl FnMut(Completion)) -> Result<Report> {
+        let next_deadline = self.next_deadline();
+        if let Some(alarm) = &mut self.alarm {
+            if next_deadline != Deadline::FOREVER {
+                // Before anything is handed over: a failure loses nothing.
+                alarm
+                    .program(clock::now(), next_deadline.nanoseconds())
+                    .map_err(|error| Error::os("setting the alarm (timerfd_settime)", &error))?;
+            }
+        }
         let mut completions = 0;
         while completions < capacity {
             // By turns, or one kind could keep the other out of a small array for ever.
@@ -959,17 +973,9 @@ impl State {
             completions += 1;
             sink(completion);
         }
-        let next_deadline = self.next_deadline();
         self.reported = next_deadline;
         let mut more = self.has_work() || self.events_left;
         if self.shell.is_some() {
-            if let Some(alarm) = &mut self.alarm {
-                if next_deadline != Deadline::FOREVER {
-                    alarm.program(clock::now(), next_deadline.nanoseconds()).map_err(|error| {
-                        Error::os("setting the alarm (timerfd_settime)", &error)
-                    })?;
-                }
-            }
             self.cell.signal.asleep();
         }
         // Looked at after `asleep`: what comes later signals.

@@ -1,7 +1,7 @@
 //! What every function of the C ABI goes through: panics are caught, failures are kept for
 //! `awsgi_last_error`, pointers are checked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,6 +11,8 @@ use crate::error::{Error, Result, Status};
 
 thread_local! {
     static LAST: RefCell<Option<Error>> = const { RefCell::new(None) };
+    /// How many failures there were.
+    static KEPT: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs the body of a function of the ABI.
@@ -40,6 +42,7 @@ pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> awsgi_status {
 
 /// Keeps a failure as this thread's last one.
 pub(super) fn keep(error: Error) {
+    let _ = KEPT.try_with(|kept| kept.set(kept.get().wrapping_add(1)));
     // A thread that is ending has no place for it any more.
     let _ = LAST.try_with(|last| last.replace(Some(error)));
 }
@@ -49,9 +52,14 @@ pub(super) fn last() -> Option<Error> {
     LAST.try_with(|last| last.borrow().clone()).ok().flatten()
 }
 
-/// Forgets this thread's last failure.
-pub(super) fn forget_last() {
-    let _ = LAST.try_with(|last| last.replace(None));
+/// A moment of this thread, for `last_since`.
+pub(super) fn moment() -> u64 {
+    KEPT.try_with(Cell::get).unwrap_or(0)
+}
+
+/// This thread's last failure, if there was one since then.
+pub(super) fn last_since(then: u64) -> Option<Error> {
+    if moment() == then { None } else { last() }
 }
 
 pub(super) fn null(what: &'static str) -> Error {

@@ -9,7 +9,7 @@ use super::application::{
 };
 use super::completion::awsgi_completion;
 use super::exchange::{AWSGI_DONE, AWSGI_SUSPEND, AWSGI_YIELD};
-use super::guard::{forget_last, last, sized, unsupported};
+use super::guard::{last_since, moment, sized, unsupported};
 use super::reactor::pointer;
 use super::status::awsgi_status_name;
 use super::token::awsgi_exchange;
@@ -151,7 +151,7 @@ fn start(
         unload: None,
         app: std::ptr::null_mut(),
     };
-    forget_last();
+    let then = moment();
     // SAFETY: the entry point has the type that the header declares; both places live through the
     // call, and the table for ever.
     let status = unsafe { entry(&raw const API, &raw mut described) };
@@ -168,18 +168,25 @@ fn start(
     if status < 0 {
         return Err(Error::new(
             Status::State,
-            format!("{shown} refused to start: its {ENTRY} answered {}", answer(status)),
+            format!("{shown} refused to start: its {ENTRY} answered {}", answer(status, then)),
         ));
+    }
+    if described.name.is_null() {
+        if let Origin::File(path) = &origin {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            // Lives for ever, as the header asks of a name: it is made once for each file.
+            described.name = CString::new(stem.unwrap_or_default()).unwrap_or_default().into_raw();
+        }
     }
     check(&described, shown)?;
     if let Some(load) = described.load {
-        forget_last();
+        let then = moment();
         // SAFETY: the application's own function with its own data; the string lives through it.
         let status = unsafe { load(described.app, config.as_ptr()) };
         if status < 0 {
             return Err(Error::new(
                 Status::State,
-                format!("{shown} refused to start: its load answered {}", answer(status)),
+                format!("{shown} refused to start: its load answered {}", answer(status, then)),
             ));
         }
     }
@@ -187,11 +194,11 @@ fn start(
     Ok(described)
 }
 
-/// A status that an application returned, in words, with what failed on this thread before.
-fn answer(status: i32) -> String {
+/// A status that an application returned, in words, with what failed on this thread since then.
+fn answer(status: i32, then: u64) -> String {
     // SAFETY: a static string.
     let name = unsafe { CStr::from_ptr(awsgi_status_name(status)) }.to_string_lossy();
-    match last() {
+    match last_since(then) {
         Some(error) if error.status() as i32 == status => {
             format!("{status} ({name}: {})", error.message())
         }
@@ -267,7 +274,7 @@ impl Application for Foreign {
     fn worker(&self, reactor: &Reactor) -> Result<Box<dyn Worker>> {
         let mut data = std::ptr::null_mut();
         if let Some(worker) = self.application.worker {
-            forget_last();
+            let then = moment();
             // SAFETY: the application's own function with its own data, on the worker's thread.
             let status = unsafe { worker(self.application.app, pointer(reactor), &mut data) };
             if status < 0 {
@@ -276,7 +283,7 @@ impl Application for Foreign {
                     format!(
                         "application {} refused to serve on a worker: it answered {}",
                         self.name,
-                        answer(status)
+                        answer(status, then)
                     ),
                 ));
             }
@@ -335,7 +342,7 @@ impl ForeignRun {
 impl Run for ForeignRun {
     fn run(&mut self, exchange: Exchange, done: &[Completion]) -> Step {
         let token = exchange.token().to_bits();
-        forget_last();
+        let then = moment();
         let result = match done {
             [] => self.call(token, &[]),
             [one] => self.call(token, &[awsgi_completion::of(one)]),
@@ -350,7 +357,7 @@ impl Run for ForeignRun {
             AWSGI_YIELD => Step::Yield,
             failed if failed < 0 => Step::Failed(Error::new(
                 Status::State,
-                format!("its run failed with {}", answer(failed)),
+                format!("its run failed with {}", answer(failed, then)),
             )),
             other => Step::Failed(Error::new(
                 Status::State,

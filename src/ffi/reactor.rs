@@ -280,6 +280,9 @@ pub unsafe extern "C" fn awsgi_reactor_release(reactor: *mut awsgi_reactor) -> a
 pub unsafe extern "C" fn awsgi_reactor_adopt(reactor: *mut awsgi_reactor) -> awsgi_status {
     guard(|| {
         let reactor = self::reactor(reactor)?;
+        if reactor.cell().is_owner() {
+            reactor.outside_step("adopt it")?;
+        }
         Released::of(reactor.cell())?.adopt().map(drop)
     })
 }

@@ -217,9 +217,9 @@ pub(crate) fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| TOKEN[usize::from(*byte)])
 }
 
-/// Whether a field value can be sent as it is (RFC 9110, section 5.5).
+/// Whether a field value holds no control characters but tabs (RFC 9110, section 5.5).
 pub(crate) fn is_field_value(value: &[u8]) -> bool {
-    !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+    value.iter().all(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f)
 }
 
 /// RFC 3986, section 3.1.
@@ -336,7 +336,7 @@ impl Builder {
                 return Err(bad("the name of a header is not a token"));
             }
             if !is_field_value(value) || value.len() > 1 << 30 {
-                return Err(bad("the value of a header holds CR, LF or NUL"));
+                return Err(bad("the value of a header holds control characters"));
             }
             // A name with an underscore could pose as one with a hyphen; Proxy would become
             // HTTP_PROXY, which programs take for their own configuration (httpoxy).

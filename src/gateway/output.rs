@@ -347,7 +347,7 @@ fn check_header(name: &[u8], value: &[u8]) -> Result<()> {
     if !is_field_value(value) {
         return Err(Error::new(
             Status::Invalid,
-            format!("the value of {} holds CR, LF or NUL: remove them", shown()),
+            format!("the value of {} holds CR, LF, NUL or the like: remove them", shown()),
         ));
     }
     if HOSTS_OWN
@@ -488,6 +488,8 @@ mod tests {
             (&b"X"[..], &b"a\r\nSet-Cookie: b"[..]),
             (b"X", b"a\nb"),
             (b"X", b"a\0b"),
+            (b"X", b"a\x1bb"),
+            (b"X", b"a\x7f"),
             (b"X\r\nY", b"a"),
             (b"X Y", b"a"),
             (b"", b"a"),

@@ -9,7 +9,8 @@ use mio::unix::SourceFd;
 
 use crate::core::Readiness;
 
-/// Reports which descriptors became ready. Edge-triggered: `reregister` reports again what is
+/// Reports which descriptors became ready, by the names that they were given, whose lower 32 bits
+/// are the descriptor. Edge-triggered: `reregister` reports again what is
 /// ready already.
 pub(crate) trait Selector: Send {
     fn register(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
@@ -122,13 +123,28 @@ impl Selector for MioSelector {
             Err(error) => return Err(error),
         }
         let before = events.len();
-        events.extend(self.batch.iter().map(|event| (event.token().0, readiness_of(event))));
+        for event in &self.batch {
+            let name = event.token().0;
+            let mut readiness = readiness_of(event);
+            // mio takes urgent data for readable; whether there is other data, only poll(2) says.
+            if event.is_priority() && !is_readable(name as u32 as RawFd) {
+                readiness = readiness & !Readiness::READABLE;
+            }
+            events.push((name, readiness));
+        }
         Ok(events.len() - before == limit)
     }
 
     fn fd(&self) -> RawFd {
         self.poll.as_raw_fd()
     }
+}
+
+/// Whether poll(2) calls a descriptor readable.
+fn is_readable(fd: RawFd) -> bool {
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one pollfd that lives through the call, which does not wait.
+    unsafe { libc::poll(&mut entry, 1, 0) == 1 && entry.revents & libc::POLLIN != 0 }
 }
 
 /// Sleeps until the descriptor is readable or the time has passed.

@@ -395,10 +395,14 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// `Os` with EBADF if it is not open; `Nesting` for the reactor's own; `Limit`.
+    /// `Os` with EBADF if it is not open; `Nesting` for the reactor's own; `State` if another
+    /// waitable owns it; `Limit`.
     pub fn descriptor(&self, fd: RawFd, own: bool) -> Result<Token> {
         self.act(move |state, maker| {
             state.descriptors.check(fd)?;
+            if own {
+                state.check_not_given(fd)?;
+            }
             let waitable = state.core.open(Source::Descriptor { fd, own }, maker)?;
             state.descriptors.add(fd, waitable.slot());
             Ok(waitable.to_bits())
@@ -765,6 +769,22 @@ impl State {
         self.found = found;
         self.work_outside();
         Ok(token)
+    }
+
+    /// A number closed twice could be somebody else's file the second time.
+    fn check_not_given(&self, fd: RawFd) -> Result<()> {
+        let given =
+            |slot: &u32| matches!(self.core.source(*slot), Source::Descriptor { own: true, .. });
+        if self.descriptors.waitables(fd).iter().any(given) {
+            return Err(Error::new(
+                Status::State,
+                format!(
+                    "descriptor {fd} belongs to another waitable, which closes it: use that one, \
+                     or make this one without AWSGI_OWN"
+                ),
+            ));
+        }
+        Ok(())
     }
 
     /// Ends a waitable and what stands behind it.

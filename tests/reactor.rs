@@ -598,7 +598,15 @@ fn a_nested_host_hears_of_a_stop_whenever_it_comes() {
                 heard.fetch_add(1, Ordering::SeqCst);
             }
             let _ = wait_forget(wait);
-            while reactor.turn(&Turn::default(), |_| ()).unwrap().more {}
+            loop {
+                let report = reactor.turn(&Turn::default(), |_| ()).unwrap();
+                if report.stopped {
+                    heard.fetch_add(1, Ordering::SeqCst);
+                }
+                if !report.more {
+                    break;
+                }
+            }
         }
         over.store(true, Ordering::SeqCst);
         assert!(!lost, "a stop woke nobody");
@@ -655,6 +663,7 @@ fn reports_of_a_file_that_lives_on_elsewhere_are_dropped() {
     for _ in 0..600 {
         (&b).write_all(b"x").unwrap();
         assert_eq!(glance(&reactor), []);
+        (&a).read_exact(&mut [0]).unwrap();
     }
     end(reactor);
 }
@@ -671,5 +680,19 @@ fn bits_that_name_nothing_are_stale_whatever_they_resemble() {
         assert_eq!(notify(forged, Readiness::READABLE).unwrap_err().status(), Status::Stale);
         assert_eq!(wait_cancel(forged).unwrap_err().status(), Status::Stale);
     }
+    end(reactor);
+}
+
+#[test]
+fn a_descriptor_is_given_away_once() {
+    let reactor = owned();
+    let (a, _b) = pair();
+    let fd = far_from_others(a, 924);
+    let owned = reactor.descriptor(fd, true).unwrap();
+    assert_eq!(reactor.descriptor(fd, true).unwrap_err().status(), Status::State);
+    let lent = reactor.descriptor(fd, false).unwrap();
+    waitable_close(owned).unwrap();
+    assert_eq!(reactor.descriptor(fd, true).unwrap_err().errno(), libc::EBADF);
+    waitable_close(lent).unwrap();
     end(reactor);
 }

@@ -799,3 +799,30 @@ fn an_exchange_belongs_to_its_thread() {
     host.serve(host.open(b"GET", false));
     host.end(1);
 }
+
+#[test]
+fn after_its_end_nothing_is_told_of_an_exchange() {
+    let told = Arc::new(AtomicU32::new(0));
+    let over = Arc::new(AtomicU32::new(0));
+    let (tells, ends) = (told.clone(), over.clone());
+    let host = Host::blocking(move |_, exchange, _| {
+        exchange.start(200, &[]).unwrap();
+        // The head is told with the next call through the owner.
+        exchange.reactor().unwrap().event().unwrap();
+        tells.store(1, Ordering::SeqCst);
+        while ends.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        Step::Done
+    });
+    let exchange = host.open(b"GET", false);
+    // The host has no room for what it is told, and ends the exchange meanwhile.
+    while told.load(Ordering::SeqCst) == 0 {
+        host.reactor.turn(&Turn { capacity: 0, ..Default::default() }, |_| ()).unwrap();
+    }
+    exchange.end().unwrap();
+    let after = host.glance();
+    over.store(1, Ordering::SeqCst);
+    assert_eq!(after, []);
+    host.end(1);
+}

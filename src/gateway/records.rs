@@ -608,9 +608,16 @@ impl State {
 
     /// The next thing that a host has to be told of one of its exchanges.
     pub(crate) fn next_announcement(&mut self) -> Option<Completion> {
-        let key = self.exchanges.announcements.pop_front()?;
+        let key = loop {
+            let key = self.exchanges.announcements.pop_front()?;
+            let record = self.exchanges.record(key);
+            record.announced = false;
+            // A host that has let go may have freed what its user_data points to.
+            if !record.ended {
+                break key;
+            }
+        };
         let record = self.exchanges.record(key);
-        record.announced = false;
         let bits = std::mem::take(&mut record.bits);
         let last = bits.intersects(Readiness::END | Readiness::ABORT);
         Some(Completion {

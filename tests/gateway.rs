@@ -826,3 +826,15 @@ fn after_its_end_nothing_is_told_of_an_exchange() {
     assert_eq!(after, []);
     host.end(1);
 }
+
+#[test]
+fn an_exchange_that_is_done_is_no_waitable_any_more() {
+    let host = Host::steps(|_, exchange, _| respond(exchange, ""));
+    let exchange = host.open(b"GET", false);
+    while host.turn().iter().all(|done| done.more) {}
+    assert_eq!(exchange.waitable().unwrap_err().status(), Status::Closed);
+    exchange.end().unwrap();
+    let again = host.open(b"GET", false);
+    host.serve(again);
+    host.end(2);
+}

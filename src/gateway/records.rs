@@ -364,6 +364,13 @@ impl State {
         if let Some(waitable) = record.waitable() {
             return Ok(waitable);
         }
+        if record.phase == Phase::Closed {
+            // It would outlive the exchange: what that made has ended already.
+            return Err(Error::new(
+                Status::Closed,
+                "the application of this exchange has ended: there is nothing to wait for",
+            ));
+        }
         let slot = record.token.slot();
         let waitable = self.core.open(Source::Exchange(slot), Some(slot))?;
         self.exchanges.record(key).waitable = waitable;

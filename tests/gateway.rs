@@ -838,3 +838,25 @@ fn an_exchange_that_is_done_is_no_waitable_any_more() {
     host.serve(again);
     host.end(2);
 }
+
+#[test]
+fn close_runs_also_where_no_thread_is_to_be_had() {
+    let reactor = Reactor::new(&ReactorOptions {
+        spawn: Some(Arc::new(|_, _: &str| Err(Error::new(Status::Limit, "no thread")))),
+        ..Default::default()
+    })
+    .unwrap();
+    let application = Scripted {
+        style: Style::Blocking,
+        body: Arc::new(|_, _, _| unreachable!("there is no thread")),
+        closed: Arc::default(),
+        workers: Arc::default(),
+    };
+    let (closed, workers) = (application.closed.clone(), application.workers.clone());
+    let gateway =
+        Gateway::new(&reactor, Arc::new(application), &GatewayOptions::default()).unwrap();
+    let host = Host { reactor, gateway, closed, workers, logged: Arc::default() };
+    let response = host.serve(host.open(b"GET", false));
+    assert_eq!((response.status, response.complete), (503, true));
+    host.end(1);
+}

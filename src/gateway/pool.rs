@@ -86,23 +86,24 @@ impl Pool {
         }
     }
 
-    /// Queues a job. Fails, and gives nothing back, only if no thread could be made at all.
-    pub(crate) fn submit(&self, job: Job) -> Result<()> {
+    /// Queues a job, which is made once a thread will run it. Fails, without having made it, only
+    /// if no thread could be made at all.
+    pub(crate) fn submit(&self, job: impl FnOnce() -> Job) -> Result<()> {
         let mut queue = self.inner.lock();
-        queue.jobs.push_back(job);
         // Compared with the idle threads, not with all: busy ones may never come back.
-        if queue.jobs.len() > queue.idle as usize && queue.threads < self.limit {
+        if queue.jobs.len() >= queue.idle as usize && queue.threads < self.limit {
             queue.threads += 1;
             drop(queue);
-            if let Err(error) = self.start() {
-                queue = self.inner.lock();
+            let started = self.start();
+            queue = self.inner.lock();
+            if let Err(error) = started {
                 queue.threads -= 1;
                 if queue.threads == 0 {
-                    queue.jobs.pop_back();
                     return Err(error);
                 }
             }
         }
+        queue.jobs.push_back(job());
         self.inner.changed.notify_one();
         Ok(())
     }
@@ -168,10 +169,12 @@ mod tests {
         let held = gate.lock().unwrap();
         for n in 0..10 {
             let (send, gate) = (send.clone(), Arc::clone(&gate));
-            pool.submit(Box::new(move || {
-                drop(gate.lock());
-                send.send(n).unwrap();
-            }))
+            pool.submit(|| {
+                Box::new(move || {
+                    drop(gate.lock());
+                    send.send(n).unwrap();
+                })
+            })
             .unwrap();
         }
         assert!(pool.inner.lock().threads <= 2);

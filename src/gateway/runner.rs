@@ -87,8 +87,9 @@ impl State {
             Phase::Runnable if blocking => {
                 record.phase = Phase::Pooled;
                 record.ran = true;
-                self.submit(key, exchange, run);
-                None
+                let refused = self.submit(key, exchange, run)?;
+                self.exchanges.record(key).phase = Phase::Closing;
+                Some(Job::Close { key, exchange, run: refused })
             }
             Phase::Runnable => {
                 record.phase = Phase::Running;
@@ -100,27 +101,32 @@ impl State {
         }
     }
 
-    fn submit(&mut self, key: u32, exchange: Exchange, mut run: Box<dyn Run>) {
+    /// Hands an exchange to the pool. Answers its run, to be closed, if no thread is to be had.
+    fn submit(&mut self, key: u32, exchange: Exchange, run: Box<dyn Run>) -> Option<Box<dyn Run>> {
         let shared = Arc::clone(&self.exchanges.record(key).shared);
         let cell = self.cell();
-        let job = Box::new(move || {
-            on_pool_thread(exchange, &shared, || {
-                let step = if shared.lock().gone {
-                    Step::Failed(gone())
-                } else {
-                    caught(|| run.run(exchange, &[]))
-                };
-                closed(exchange, run);
-                shared.lock().finish(step);
-            });
-            cell.poke(exchange.token());
-        });
+        let mut kept = Some(run);
+        let job = || -> super::pool::Job {
+            let mut run = kept.take().expect("a job is made once");
+            Box::new(move || {
+                on_pool_thread(exchange, &shared, || {
+                    let step = if shared.lock().gone {
+                        Step::Failed(gone())
+                    } else {
+                        caught(|| run.run(exchange, &[]))
+                    };
+                    closed(exchange, run);
+                    shared.lock().finish(step);
+                });
+                cell.poke(exchange.token());
+            })
+        };
         let pool = self.exchanges.gateway_of(key).pool.as_ref().expect("a blocking gateway's pool");
         if let Err(error) = pool.submit(job) {
             self.log(level::ERROR, &format!("an exchange was refused: {}", error.message()));
             self.fail_response(key, 503, "503 Service Unavailable: no thread is free\n");
-            self.exchange_closed(key);
         }
+        kept
     }
 
     /// After a step. Answers the run if it is to be closed now.

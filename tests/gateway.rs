@@ -860,3 +860,33 @@ fn close_runs_also_where_no_thread_is_to_be_had() {
     assert_eq!((response.status, response.complete), (503, true));
     host.end(1);
 }
+
+#[test]
+fn a_response_that_was_cut_short_never_looks_complete() {
+    let go = Arc::new(std::sync::Barrier::new(2));
+    let wait = go.clone();
+    let host = Host::blocking(move |_, exchange, _| {
+        exchange.start(200, &[]).unwrap();
+        exchange.write(b"first").unwrap();
+        let _ = exchange.reactor().unwrap().event();
+        wait.wait();
+        Step::Failed(exchange.write(b"second").unwrap_err())
+    });
+    let exchange = host.open(b"GET", false);
+    while exchange.head().is_err() {
+        host.glance();
+    }
+    exchange.fail(503).unwrap();
+    assert_eq!(exchange.take().unwrap(), Taken::Nothing);
+    go.wait();
+    let mut last = Readiness::NONE;
+    while !last.intersects(Readiness::END | Readiness::ABORT) {
+        for done in host.turn() {
+            last = done.ready;
+        }
+    }
+    assert!(last.contains(Readiness::ABORT));
+    assert_eq!(exchange.take().unwrap(), Taken::Nothing);
+    exchange.end().unwrap();
+    host.end(1);
+}

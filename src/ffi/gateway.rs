@@ -371,7 +371,8 @@ pub unsafe extern "C" fn awsgi_exchange_head(
 ///
 /// slices, capacity: where to write them, in elements.
 /// count: how many were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
-/// end: 1 if nothing follows what was given so far, else 0.
+/// end: 1 if the response is complete with what was given so far, else 0; never 1 for one that was
+///   broken off, of which AWSGI_ABORT tells.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_INVALID for a capacity of 0; AWSGI_E_STALE; AWSGI_E_THREAD;
 ///   AWSGI_E_NULL.

@@ -24,7 +24,7 @@ pub struct Head {
 pub enum Taken {
     /// Bytes; tell [`sent`](super::Exchange::sent) when they are gone.
     Data(Bytes),
-    /// Nothing now: BODY follows when there is.
+    /// Nothing now: BODY follows when there is, or ABORT.
     Nothing,
     /// Nothing more.
     End,
@@ -107,7 +107,7 @@ impl Output {
 
     /// Whether nothing is left to take, nor will be.
     pub(crate) fn is_drained(&self) -> bool {
-        self.ended && self.pending.is_empty()
+        self.ended && !self.broken && self.pending.is_empty()
     }
 
     /// How much the application has written.
@@ -290,7 +290,8 @@ impl Output {
             self.lent += bytes.len() as u32;
             return Taken::Data(bytes);
         }
-        if self.ended {
+        // What was broken off has no end: a host must not make it look complete.
+        if self.ended && !self.broken {
             return Taken::End;
         }
         self.awaited = true;

@@ -531,9 +531,10 @@ impl State {
             503 => "503 Service Unavailable: the server is shutting down\n",
             _ => "the request was ended by the server\n",
         };
+        // First, or a pool thread could take the end of what is discarded for that of its client.
+        self.exchanges.record(key).shared.lock().gone = true;
         self.fail_response(key, status, reason);
         let record = self.exchanges.record(key);
-        record.shared.lock().gone = true;
         record.shared.wake();
         match record.phase {
             Phase::Suspended | Phase::Runnable => self.close_soon(key),

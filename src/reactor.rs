@@ -635,7 +635,9 @@ pub fn wait_cancel(wait: Token) -> Result<()> {
 /// `Stale` once its completion was delivered; `Thread`.
 pub fn wait_forget(wait: Token) -> Result<()> {
     on_token(wait, Kind::Wait, |state, slot, _| {
-        state.core.forget(slot);
+        if let Owner::Exchange(exchange) = state.core.forget(slot) {
+            state.wait_was_forgotten(exchange);
+        }
         state.work_outside();
         Ok(0)
     })

@@ -8,7 +8,7 @@ use awsgi::gateway::{
 };
 use awsgi::{
     Completion, Deadline, Error, Outcome, Reactor, ReactorOptions, Readiness, Status, Token, Turn,
-    WaitSpec, Watch, notify, waitable_close,
+    WaitSpec, Watch, notify, wait_forget, waitable_close, waitable_take,
 };
 use bytes::Bytes;
 
@@ -888,5 +888,23 @@ fn a_response_that_was_cut_short_never_looks_complete() {
     assert!(last.contains(Readiness::ABORT));
     assert_eq!(exchange.take().unwrap(), Taken::Nothing);
     exchange.end().unwrap();
+    host.end(1);
+}
+
+#[test]
+fn an_exchange_whose_last_wait_is_forgotten_by_another_is_a_500() {
+    let held = Arc::new(std::sync::Mutex::new(None));
+    let hold = held.clone();
+    let host = Host::steps(move |_, exchange, _| {
+        let spec = WaitSpec::sleep(in_ns(exchange, 3600 * SECOND));
+        *hold.lock().unwrap() = Some(exchange.wait(&spec).unwrap());
+        Step::Suspend
+    });
+    let exchange = host.open(b"GET", false);
+    host.glance();
+    wait_forget(held.lock().unwrap().unwrap()).unwrap();
+    let response = host.serve(exchange);
+    assert_eq!((response.status, response.complete), (500, true));
+    assert!(host.logged.lock().unwrap()[0].contains("nothing to wait for"));
     host.end(1);
 }

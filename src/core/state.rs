@@ -612,9 +612,9 @@ impl Core {
         self.end_wait(slot, Outcome::Cancelled);
     }
 
-    /// Removes a wait, ended or not: nothing more comes of it.
-    pub(crate) fn forget(&mut self, slot: u32) {
-        self.remove_wait(slot);
+    /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
+    pub(crate) fn forget(&mut self, slot: u32) -> Owner {
+        self.remove_wait(slot).owner
     }
 
     fn remove_wait(&mut self, slot: u32) -> Wait {

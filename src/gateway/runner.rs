@@ -209,6 +209,23 @@ impl State {
         }
     }
 
+    /// A wait of an exchange was forgotten: one that is left suspended with none would hang.
+    pub(crate) fn wait_was_forgotten(&mut self, slot: u32) {
+        let Some(key) = self.core.exchange_key(slot) else { return };
+        if self.exchanges.record(key).phase == Phase::Suspended
+            && self.core.exchange_waits(slot) == 0
+        {
+            self.fail_application(
+                key,
+                &nonsense(
+                    "the last wait of a suspended exchange was forgotten, so it had nothing to \
+                     wait for: cancel the wait to resume it",
+                ),
+            );
+            self.close_soon(key);
+        }
+    }
+
     fn fail_application(&mut self, key: u32, error: &Error) {
         if !self.exchanges.record(key).shared.lock().gone {
             let name = self.exchanges.gateway_of(key).name().to_owned();

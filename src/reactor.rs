@@ -832,11 +832,14 @@ impl State {
         let slots = &self.cell.slots;
         let mut poked = Vec::new();
         slots.drain(|slot, bits| match self.core.exchange_key(slot) {
-            Some(key) => poked.push(key),
+            Some(_) => poked.push(slot),
             None => self.core.notified_elsewhere(slot, bits),
         });
-        for key in poked {
-            self.poked(key);
+        for slot in poked {
+            // What one asks for may drain the inbox again, and end another that lies here still.
+            if let Some(key) = self.core.exchange_key(slot) {
+                self.poked(key);
+            }
         }
     }
 

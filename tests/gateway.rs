@@ -908,3 +908,98 @@ fn an_exchange_whose_last_wait_is_forgotten_by_another_is_a_500() {
     assert!(host.logged.lock().unwrap()[0].contains("nothing to wait for"));
     host.end(1);
 }
+
+/// What a pool thread says while the owner acts for another one is heard once.
+#[test]
+fn an_exchange_may_end_while_the_owner_acts_for_another() {
+    use std::sync::mpsc::channel;
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(50));
+    let (ready, is_ready) = channel::<()>();
+    let (go, may_go) = channel::<()>();
+    let (gone, is_gone) = channel::<()>();
+    let inside = std::sync::Mutex::new((ready, may_go, gone));
+    let hook = std::sync::Mutex::new((go, is_gone));
+    // The log hook is called while the owner acts for the one that failed.
+    let reactor = Reactor::new(&ReactorOptions {
+        log: Some(Arc::new(move |_, _: &str| {
+            let hook = hook.lock().unwrap();
+            hook.0.send(()).unwrap();
+            hook.1.recv().unwrap();
+            // Its last word to the owner follows at once.
+            pause();
+        })),
+        ..Default::default()
+    })
+    .unwrap();
+    let event = reactor.event().unwrap();
+    let order = Arc::new(AtomicU32::new(0));
+    let wait_for = |order: &AtomicU32, value: u32| {
+        while order.load(Ordering::SeqCst) != value {
+            std::thread::yield_now();
+        }
+    };
+    let turns = order.clone();
+    let nth = AtomicU32::new(0);
+    let body = move |_: &mut u32, exchange: Exchange, _: &[Completion]| {
+        match nth.fetch_add(1, Ordering::SeqCst) {
+            // Fails, which is logged.
+            0 => {
+                wait_for(&turns, 1);
+                turns.store(2, Ordering::SeqCst);
+                Step::Failed(Error::new(Status::State, "on purpose"))
+            }
+            // Has the owner look at everybody once more.
+            1 => {
+                wait_for(&turns, 3);
+                turns.store(4, Ordering::SeqCst);
+                waitable_take(event).unwrap();
+                exchange.start(200, &[]).unwrap();
+                Step::Done
+            }
+            // Says something, and ends while the first is looked at.
+            _ => {
+                wait_for(&turns, 5);
+                let inside = inside.lock().unwrap();
+                exchange.start(200, &[]).unwrap();
+                exchange.read(&mut [0]).unwrap();
+                inside.0.send(()).unwrap();
+                inside.1.recv().unwrap();
+                inside.2.send(()).unwrap();
+                Step::Done
+            }
+        }
+    };
+    let application = Scripted {
+        style: Style::Blocking,
+        body: Arc::new(body),
+        closed: Arc::default(),
+        workers: Arc::default(),
+    };
+    let (closed, workers) = (application.closed.clone(), application.workers.clone());
+    let gateway =
+        Gateway::new(&reactor, Arc::new(application), &GatewayOptions::default()).unwrap();
+    let host = Host { reactor, gateway, closed, workers, logged: Arc::default() };
+    let exchanges: Vec<Exchange> = (0..3).map(|_| host.open(b"GET", false)).collect();
+    host.glance();
+    // They speak one after another, to an owner that does not listen yet.
+    for (say, said) in [(1, 2), (3, 4)] {
+        order.store(say, Ordering::SeqCst);
+        wait_for(&order, said);
+        pause();
+    }
+    order.store(5, Ordering::SeqCst);
+    is_ready.recv().unwrap();
+    // Whichever is the third: the two others are told of.
+    let mut left = exchanges;
+    let third = left.iter().position(|exchange| exchange.head().is_ok()).unwrap();
+    left.remove(third).end().unwrap();
+    let mut last = 0;
+    while last < 2 {
+        last += host.turn().iter().filter(|done| !done.more).count();
+    }
+    for exchange in left {
+        exchange.end().unwrap();
+    }
+    waitable_close(event).unwrap();
+    host.end(3);
+}

@@ -1003,3 +1003,36 @@ fn an_exchange_may_end_while_the_owner_acts_for_another() {
     waitable_close(event).unwrap();
     host.end(3);
 }
+
+#[test]
+fn a_prefix_ends_where_a_segment_does() {
+    let host = Host::new(
+        Style::Steps,
+        GatewayOptions { script_name: "/app".into(), ..Default::default() },
+        |_, exchange, _| {
+            let path = exchange.environ(b"PATH_INFO", |path| path.unwrap().to_vec()).unwrap();
+            respond(exchange, std::str::from_utf8(&path).unwrap())
+        },
+    );
+    let open = |target: &[u8]| {
+        host.gateway.open(&Request {
+            method: b"GET",
+            target,
+            protocol: b"HTTP/1.1",
+            scheme: b"http",
+            remote_addr: b"",
+            remote_port: 0,
+            server_name: b"",
+            server_port: 0,
+            headers: &[],
+            content_length: None,
+            body: false,
+            user_data: 99,
+        })
+    };
+    assert_eq!(open(b"/application").unwrap_err().status(), Status::Invalid);
+    assert_eq!(open(b"x?://h/app").unwrap_err().status(), Status::Invalid);
+    assert_eq!(host.serve(open(b"/app").unwrap()).body, b"");
+    assert_eq!(host.serve(open(b"/app/x").unwrap()).body, b"/x");
+    host.end(2);
+}

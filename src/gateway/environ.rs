@@ -126,7 +126,11 @@ impl Environ {
             return Err(bad("the path holds a NUL (%00)"));
         }
         let script_name = base.get(b"SCRIPT_NAME").unwrap_or_default();
-        let Some(path_info) = path.strip_prefix(script_name) else {
+        let below = path.strip_prefix(script_name).filter(|rest| {
+            // Whole segments: /application does not lie below /app.
+            script_name.is_empty() || rest.is_empty() || rest[0] == b'/'
+        });
+        let Some(path_info) = below else {
             return Err(bad("the path is not below the prefix at which the application lies"));
         };
         builder.add("PATH_INFO", path_info);
@@ -164,6 +168,12 @@ pub(crate) fn is_field_value(value: &[u8]) -> bool {
     !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
+/// RFC 3986, section 3.1.
+fn is_scheme(name: &[u8]) -> bool {
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+}
+
 /// Path and query of a request target (RFC 9112, section 3.2).
 fn split_target(target: &[u8]) -> Result<(&[u8], &[u8])> {
     if target.is_empty() || target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
@@ -171,7 +181,9 @@ fn split_target(target: &[u8]) -> Result<(&[u8], &[u8])> {
     }
     let origin = if target[0] == b'/' || target == b"*" {
         target
-    } else if let Some(at) = target.windows(3).position(|part| part == b"://") {
+    } else if let Some(at) =
+        target.windows(3).position(|part| part == b"://").filter(|at| is_scheme(&target[..*at]))
+    {
         // absolute-form: what a client sends to a proxy, and any server must accept.
         let authority = &target[at + 3..];
         match authority.iter().position(|byte| matches!(byte, b'/' | b'?')) {

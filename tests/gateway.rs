@@ -1036,3 +1036,45 @@ fn a_prefix_ends_where_a_segment_does() {
     assert_eq!(host.serve(open(b"/app/x").unwrap()).body, b"/x");
     host.end(2);
 }
+
+#[test]
+fn a_worker_ends_with_nothing_of_ours_borrowed() {
+    struct Ender(Reactor, Arc<AtomicU32>);
+    // SAFETY: it is used on the one thread of this test.
+    unsafe impl Send for Ender {}
+    unsafe impl Sync for Ender {}
+    impl Worker for Ender {
+        fn open(&self) -> Box<dyn Run> {
+            unreachable!()
+        }
+    }
+    impl Drop for Ender {
+        fn drop(&mut self) {
+            if self.0.now().is_ok() {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+    struct App(Arc<AtomicU32>, Arc<AtomicU32>);
+    impl Application for App {
+        fn name(&self) -> &str {
+            "ender"
+        }
+        fn style(&self) -> Style {
+            Style::Steps
+        }
+        fn worker(&self, reactor: &Reactor) -> awsgi::Result<Box<dyn Worker>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Box::new(Ender(reactor.clone(), self.1.clone())))
+        }
+    }
+    let reactor = Reactor::new(&ReactorOptions::default()).unwrap();
+    let (made, ended) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let wrong = GatewayOptions { script_name: "app/".into(), ..Default::default() };
+    let app = Arc::new(App(made.clone(), ended.clone()));
+    assert!(Gateway::new(&reactor, app, &wrong).is_err());
+    assert_eq!(made.load(Ordering::SeqCst), ended.load(Ordering::SeqCst));
+    reactor.close().unwrap();
+    reactor.turn(&Turn::default(), |_| ()).unwrap();
+    reactor.free().unwrap();
+}

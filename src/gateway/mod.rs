@@ -26,7 +26,7 @@ pub(crate) use pool::no_thread;
 pub(crate) use records::Exchanges;
 pub(crate) use runner::Job;
 
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::reactor::Reactor;
 
 /// The head of a request, as the host parsed it.
@@ -129,8 +129,17 @@ impl Gateway {
         options: &GatewayOptions,
     ) -> Result<Gateway> {
         reactor.with(|_| ())?;
+        // Before the application makes anything, which would have to be ended again.
+        if !options.script_name.is_empty()
+            && (!options.script_name.starts_with('/') || options.script_name.ends_with('/'))
+        {
+            return Err(Error::new(
+                Status::Invalid,
+                "script_name is empty or begins with a slash and does not end with one, as \"/app\"",
+            ));
+        }
         let worker = application.worker(reactor)?;
-        let key = reactor.with(|state| state.add_gateway(&*application, worker, options))??;
+        let key = reactor.with(|state| state.add_gateway(&*application, worker, options))?;
         Ok(Gateway { reactor: reactor.clone(), key })
     }
 

@@ -160,15 +160,7 @@ impl State {
         application: &dyn Application,
         worker: Box<dyn Worker>,
         options: &GatewayOptions,
-    ) -> Result<u32> {
-        if !options.script_name.is_empty()
-            && (!options.script_name.starts_with('/') || options.script_name.ends_with('/'))
-        {
-            return Err(Error::new(
-                Status::Invalid,
-                "script_name is empty or begins with a slash and does not end with one, as \"/app\"",
-            ));
-        }
+    ) -> u32 {
         let style = application.style();
         let multithread = options.multithread || style == Style::Blocking;
         let pool = (style == Style::Blocking)
@@ -184,7 +176,7 @@ impl State {
             draining: false,
             drain_deadline: u64::MAX,
         });
-        Ok(key as u32)
+        key as u32
     }
 
     fn gateway(&mut self, key: u32) -> Result<&mut GatewayState> {

@@ -1272,7 +1272,8 @@ awsgi_status awsgi_gateway_open(awsgi_gateway *gateway,
  * taken: how many were taken. If fewer than len, AWSGI_ROOM follows when there is room.
  *
  * Returns: AWSGI_OK; AWSGI_E_CLOSED if the application reads no more: drop the rest;
- *   AWSGI_E_STALE after awsgi_exchange_end; AWSGI_E_THREAD; AWSGI_E_NULL.
+ *   AWSGI_E_STATE for bytes after the end, or of a request without body; AWSGI_E_STALE after
+ *   awsgi_exchange_end; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: the bytes are copied.
  * Threads: owner.
  */

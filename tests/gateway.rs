@@ -1078,3 +1078,19 @@ fn a_worker_ends_with_nothing_of_ours_borrowed() {
     reactor.turn(&Turn::default(), |_| ()).unwrap();
     reactor.free().unwrap();
 }
+
+#[test]
+fn the_body_has_one_end() {
+    let host = Host::steps(|_, exchange, _| {
+        exchange.wait(&WaitSpec::sleep(in_ns(exchange, 3600 * SECOND))).unwrap();
+        Step::Suspend
+    });
+    let exchange = host.open(b"POST", true);
+    assert_eq!(exchange.feed(&mut &b"all"[..], true).unwrap(), 3);
+    assert_eq!(exchange.feed(&mut &b"more"[..], false).unwrap_err().status(), Status::State);
+    exchange.end().unwrap();
+    let exchange = host.open(b"GET", false);
+    assert_eq!(exchange.feed(&mut &b"body"[..], true).unwrap_err().status(), Status::State);
+    exchange.end().unwrap();
+    host.end(2);
+}

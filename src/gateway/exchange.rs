@@ -296,7 +296,8 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// `Closed` if the application reads no more: the rest is of no use.
+    /// `Closed` if the application reads no more: the rest is of no use. `State` for bytes after
+    /// the end, or of a request without body.
     pub fn feed(self, bytes: &mut impl Buf, end: bool) -> Result<usize> {
         self.host(|state, key| state.feed(key, bytes, end))
     }

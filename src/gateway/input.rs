@@ -81,6 +81,11 @@ impl Input {
         }
     }
 
+    /// Whether nothing more can come.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Whether a read would answer at once.
     pub(crate) fn is_readable(&self) -> bool {
         self.len > 0 || self.ended

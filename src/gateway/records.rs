@@ -415,6 +415,12 @@ impl State {
         let pooled = record.phase == Phase::Pooled;
         let (taken, readable) = {
             let mut flow = record.shared.lock();
+            if bytes.has_remaining() && flow.input.is_ended() {
+                return Err(Error::new(
+                    Status::State,
+                    "the body has ended, or there is none: feed nothing more",
+                ));
+            }
             let taken = flow.input.feed(bytes, end);
             (taken, flow.input.is_readable())
         };

@@ -1094,3 +1094,15 @@ fn the_body_has_one_end() {
     exchange.end().unwrap();
     host.end(2);
 }
+
+#[test]
+fn only_an_exchange_knows_its_reactor() {
+    let host = Host::steps(|_, exchange, _| {
+        let event = exchange.reactor().unwrap().event().unwrap();
+        let wrong = Exchange::from_token(event);
+        assert_eq!(wrong.reactor().err().map(|error| error.status()), Some(Status::Invalid));
+        respond(exchange, "")
+    });
+    assert_eq!(host.serve(host.open(b"GET", false)).status, 200);
+    host.end(1);
+}

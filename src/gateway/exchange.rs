@@ -118,10 +118,7 @@ impl Exchange {
     /// `Stale` after its end.
     pub fn reactor(self) -> Result<Reactor> {
         match self.place()? {
-            Place::Owner(cell) => {
-                cell.check(self.0)?;
-                Ok(Reactor::from_cell(cell))
-            }
+            Place::Owner(cell) => self.owner(|_, _| Ok(Reactor::from_cell(cell))),
             Place::Pool(cell, _) => Ok(Reactor::from_cell(cell)),
         }
     }

@@ -1106,3 +1106,24 @@ fn only_an_exchange_knows_its_reactor() {
     assert_eq!(host.serve(host.open(b"GET", false)).status, 200);
     host.end(1);
 }
+
+#[test]
+fn the_head_is_told_once_also_to_a_host_that_takes_it_late() {
+    let host = Host::blocking(|_, exchange, _| {
+        exchange.start(200, &[]).unwrap();
+        let _ = exchange.reactor().unwrap().event();
+        Step::Done
+    });
+    let exchange = host.open(b"GET", false);
+    let mut heads = 0;
+    loop {
+        let done = host.turn();
+        heads += done.iter().filter(|done| done.ready.contains(Readiness::HEAD)).count();
+        if done.iter().any(|done| !done.more) {
+            break;
+        }
+    }
+    assert_eq!(heads, 1);
+    exchange.end().unwrap();
+    host.end(1);
+}

@@ -8,7 +8,7 @@ use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::Phase;
-use crate::core::{Completion, Deadline, Owner, Readiness, Token, WaitSpec};
+use crate::core::{Completion, Deadline, Owner, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
 
@@ -292,23 +292,9 @@ impl State {
                  (awsgi_exchange_await) and return AWSGI_DONE",
             )),
         };
-        match failure {
-            Some(error) => self.fail_application(key, &error),
-            None => {
-                let due = self.head_due(key);
-                self.exchanges.announce(key, due);
-            }
+        if let Some(error) = failure {
+            self.fail_application(key, &error);
         }
         self.exchange_closed(key);
-    }
-
-    /// HEAD if the host has not been told of a head that is there.
-    fn head_due(&mut self, key: u32) -> Readiness {
-        let flow = self.exchanges.record(key).shared.lock();
-        if flow.output.is_started() && !flow.output.has_begun() {
-            Readiness::HEAD
-        } else {
-            Readiness::NONE
-        }
     }
 }

@@ -159,6 +159,8 @@ pub(crate) struct State {
     running: Option<u32>,
     /// The deadline of which the host knows.
     reported: Deadline,
+    /// Which of the host's completions is delivered next: an exchange's, or a wait's.
+    exchanges_first: bool,
 }
 
 impl ReactorCell {
@@ -700,6 +702,7 @@ impl State {
             turning: false,
             running: None,
             reported: Deadline::FOREVER,
+            exchanges_first: false,
         }))
     }
 
@@ -939,8 +942,14 @@ impl State {
     fn deliver(&mut self, capacity: usize, sink: &mut impl FnMut(Completion)) -> Result<Report> {
         let mut completions = 0;
         while completions < capacity {
-            let next = self.core.next_host_completion().or_else(|| self.next_announcement());
+            // By turns, or one kind could keep the other out of a small array for ever.
+            let next = if self.exchanges_first {
+                self.next_announcement().or_else(|| self.core.next_host_completion())
+            } else {
+                self.core.next_host_completion().or_else(|| self.next_announcement())
+            };
             let Some(completion) = next else { break };
+            self.exchanges_first = !self.exchanges_first;
             completions += 1;
             sink(completion);
         }

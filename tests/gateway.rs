@@ -1127,3 +1127,19 @@ fn the_head_is_told_once_also_to_a_host_that_takes_it_late() {
     exchange.end().unwrap();
     host.end(1);
 }
+
+#[test]
+fn completions_of_waits_do_not_starve_those_of_exchanges() {
+    let host = Host::steps(|_, exchange, _| respond(exchange, ""));
+    let exchange = host.open(b"GET", false);
+    let mut told = false;
+    for _ in 0..10 {
+        host.reactor.wait_start(&WaitSpec::sleep(Deadline::NOW)).unwrap();
+        host.reactor.wait_start(&WaitSpec::sleep(Deadline::NOW)).unwrap();
+        let turn = Turn { capacity: 1, ..Default::default() };
+        host.reactor.turn(&turn, |done| told |= done.wait == exchange.token()).unwrap();
+    }
+    assert!(told);
+    exchange.end().unwrap();
+    host.end(1);
+}

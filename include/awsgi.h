@@ -482,7 +482,7 @@ AWSGI_API awsgi_status awsgi_reactor_turn(awsgi_reactor *reactor, awsgi_turn *tu
 /**
  * Has the turn that blocks return, or else the next one, and say AWSGI_TURN_STOPPED.
  *
- * Returns: AWSGI_OK; AWSGI_E_NULL; AWSGI_E_STALE.
+ * Returns: AWSGI_OK; AWSGI_E_FORKED; AWSGI_E_NULL; AWSGI_E_STALE.
  * Ownership: nothing is kept.
  * Threads: any.
  */

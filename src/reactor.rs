@@ -192,8 +192,8 @@ impl ReactorCell {
         if self.slots.is_live(token) { Ok(()) } else { Err(stale()) }
     }
 
-    /// Runs `f` on the owner's state.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+    /// Refuses a forked child: signals and descriptors of the reactor are its parent's.
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
         if self.forks.load(Ordering::Relaxed) != fork::forks_seen() {
             return Err(Error::new(
                 Status::Forked,
@@ -201,6 +201,12 @@ impl ReactorCell {
                  or call exec",
             ));
         }
+        Ok(())
+    }
+
+    /// Runs `f` on the owner's state.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+        self.check_not_forked()?;
         self.state.with(|state| match state {
             Some(state) => Ok(f(state)),
             None => Err(stale()),
@@ -248,8 +254,9 @@ impl Released {
     ///
     /// # Errors
     ///
-    /// `Busy` if another thread adopted it first.
+    /// `Busy` if another thread adopted it first; `Forked` in a child.
     pub fn adopt(self) -> Result<Reactor> {
+        self.cell.check_not_forked()?;
         self.cell.state.adopt()?;
         Ok(Reactor::from_cell(self.cell))
     }
@@ -523,8 +530,12 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// The blocking turn returns, or the next one does, and says that it was stopped.
+    /// The blocking turn returns, or the next one does, and says that it was stopped. In a forked
+    /// child it does nothing.
     pub fn stop(&self) {
+        if self.cell.check_not_forked().is_err() {
+            return;
+        }
         self.cell.stop.store(true, Ordering::SeqCst);
         self.cell.signal.raise();
     }
@@ -554,12 +565,7 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     if cell.is_owner() {
         return cell.with(|state| state.notify_here(waitable, ready))?;
     }
-    if cell.forks.load(Ordering::Relaxed) != fork::forks_seen() {
-        return Err(Error::new(
-            Status::Forked,
-            "the process was forked after this reactor was made: the parent has to notify",
-        ));
-    }
+    cell.check_not_forked()?;
     cell.notify(waitable, ready)
 }
 

@@ -388,13 +388,15 @@ pub unsafe extern "C" fn awsgi_reactor_turn(
 
 /// Has the turn that blocks return, or else the next one, and say AWSGI_TURN_STOPPED.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_NULL; AWSGI_E_STALE.
+/// Returns: AWSGI_OK; AWSGI_E_FORKED; AWSGI_E_NULL; AWSGI_E_STALE.
 /// Ownership: nothing is kept.
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn awsgi_reactor_stop(reactor: *mut awsgi_reactor) -> awsgi_status {
     guard(|| {
-        self::reactor(reactor)?.stopper().stop();
+        let reactor = self::reactor(reactor)?;
+        reactor.cell().check_not_forked()?;
+        reactor.stopper().stop();
         Ok(())
     })
 }

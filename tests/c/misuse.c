@@ -3,6 +3,8 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void null_is_answered_and_outputs_are_cleared(awsgi_reactor *reactor)
 {
@@ -190,6 +192,25 @@ static void a_failure_is_told_in_words(awsgi_reactor *reactor)
     ANSWERS(AWSGI_E_NULL, awsgi_last_error(NULL, 1, NULL, NULL));
 }
 
+static void a_forked_child_is_told_so_by_every_call(void)
+{
+    awsgi_reactor *reactor = check_reactor();
+    int status;
+    pid_t child;
+
+    OK(awsgi_reactor_release(reactor));
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        ANSWERS(AWSGI_E_FORKED, awsgi_reactor_adopt(reactor));
+        ANSWERS(AWSGI_E_FORKED, awsgi_reactor_stop(reactor));
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    OK(awsgi_reactor_adopt(reactor));
+    check_free(reactor);
+}
+
 int main(void)
 {
     awsgi_reactor *reactor = check_reactor();
@@ -204,5 +225,6 @@ int main(void)
     check_free(reactor);
     a_released_reactor_goes_to_the_thread_that_adopts_it();
     a_reactor_that_is_not_closed_cannot_be_freed();
+    a_forked_child_is_told_so_by_every_call();
     return 0;
 }

@@ -655,8 +655,8 @@ AWSGI_API awsgi_status awsgi_notify(awsgi_waitable waitable, uint32_t ready);
  * notices, count: what happened to which.
  * stale: how many of them named an event that is gone; may be NULL. The others were set.
  *
- * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness;
- *   AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness, and
+ *   with the others set, if one names a waitable that is no event; AWSGI_E_NULL.
  * Ownership: the array stays the caller's.
  * Threads: any.
  */

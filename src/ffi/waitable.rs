@@ -216,8 +216,8 @@ pub unsafe extern "C" fn awsgi_notify(waitable: awsgi_waitable, ready: u32) -> a
 /// notices, count: what happened to which.
 /// stale: how many of them named an event that is gone; may be NULL. The others were set.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness;
-///   AWSGI_E_NULL.
+/// Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness, and
+///   with the others set, if one names a waitable that is no event; AWSGI_E_NULL.
 /// Ownership: the array stays the caller's.
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -239,13 +239,16 @@ pub unsafe extern "C" fn awsgi_notify_many(
             ));
         }
         let mut missing = 0;
+        let mut refused = Ok(());
         for notice in notices {
             match notify_bits(notice.waitable, notice.ready) {
                 Ok(()) => {}
                 Err(error) if error.status() == Status::Stale => missing += 1,
-                Err(error) => return Err(error),
+                // The others must not miss what happened to them.
+                Err(error) => refused = refused.and(Err(error)),
             }
         }
+        refused?;
         if let Some(gone) = gone {
             *gone = missing;
         }

@@ -192,6 +192,22 @@ static void a_failure_is_told_in_words(awsgi_reactor *reactor)
     ANSWERS(AWSGI_E_NULL, awsgi_last_error(NULL, 1, NULL, NULL));
 }
 
+static void a_notice_that_is_refused_holds_up_no_other(awsgi_reactor *reactor)
+{
+    awsgi_notice notices[3] = {{0, AWSGI_READABLE, 0}, {0, AWSGI_READABLE, 0}, {0, AWSGI_READABLE, 0}};
+    uint64_t value;
+    size_t stale = 7;
+
+    OK(awsgi_waitable_descriptor(reactor, 0, 0, &notices[0].waitable));
+    OK(awsgi_waitable_event(reactor, 0, &notices[2].waitable));
+    ANSWERS(AWSGI_E_INVALID, awsgi_notify_many(notices, 3, &stale));
+    CHECK(stale == 0);
+    OK(awsgi_waitable_take(notices[2].waitable, &value));
+    CHECK(value == 1);
+    OK(awsgi_waitable_close(notices[0].waitable));
+    OK(awsgi_waitable_close(notices[2].waitable));
+}
+
 static void a_forked_child_is_told_so_by_every_call(void)
 {
     awsgi_reactor *reactor = check_reactor();
@@ -222,6 +238,7 @@ int main(void)
     a_name_of_another_kind_is_refused(reactor);
     another_thread_may_only_notify_and_stop(reactor);
     a_failure_is_told_in_words(reactor);
+    a_notice_that_is_refused_holds_up_no_other(reactor);
     check_free(reactor);
     a_released_reactor_goes_to_the_thread_that_adopts_it();
     a_reactor_that_is_not_closed_cannot_be_freed();

@@ -118,7 +118,8 @@ pub unsafe extern "C" fn awsgi_exchange_environ_each(
 ) -> awsgi_status {
     guard(|| {
         // SAFETY: the caller vouches for the pointers.
-        let (key, value) = unsafe { (out(key, "key")?, out(value, "value")?) };
+        let (key, value) = unsafe { (out(key, "key"), out(value, "value")) };
+        let (key, value) = (key?, value?);
         if cursor.is_null() {
             return Err(null("cursor"));
         }

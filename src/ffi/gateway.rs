@@ -390,7 +390,8 @@ pub unsafe extern "C" fn awsgi_exchange_take(
 ) -> awsgi_status {
     guard(|| {
         // SAFETY: the caller vouches for the pointers.
-        let (count, end) = unsafe { (out(count, "count")?, out(end, "end")?) };
+        let (count, end) = unsafe { (out(count, "count"), out(end, "end")) };
+        let (count, end) = (count?, end?);
         if slices.is_null() {
             return Err(null("slices"));
         }

@@ -14,6 +14,9 @@ static void null_is_answered_and_outputs_are_cleared(awsgi_reactor *reactor)
     awsgi_os_handle fd;
     awsgi_wait wait = 1;
     uint64_t number = 1;
+    awsgi_slice value = {(const uint8_t *)"x", 1};
+    size_t cursor = 0;
+    int end = 1;
 
     ANSWERS(AWSGI_E_NULL, awsgi_reactor_new(NULL, NULL));
     ANSWERS(AWSGI_E_NULL, awsgi_reactor_turn(NULL, &turn));
@@ -35,6 +38,10 @@ static void null_is_answered_and_outputs_are_cleared(awsgi_reactor *reactor)
     ANSWERS(AWSGI_E_NULL, awsgi_wait_start(reactor, &spec, &wait));
     turn.done_cap = 1;
     ANSWERS(AWSGI_E_NULL, awsgi_reactor_turn(reactor, &turn));
+    ANSWERS(AWSGI_E_NULL, awsgi_exchange_environ_each(0, &cursor, NULL, &value));
+    CHECK(value.data == NULL && value.len == 0);
+    ANSWERS(AWSGI_E_NULL, awsgi_exchange_take(0, &value, 1, NULL, &end));
+    CHECK(end == 0);
 }
 
 static void a_size_that_was_not_set_is_refused(awsgi_reactor *reactor)

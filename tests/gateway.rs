@@ -1143,3 +1143,23 @@ fn completions_of_waits_do_not_starve_those_of_exchanges() {
     exchange.end().unwrap();
     host.end(1);
 }
+
+#[test]
+fn a_blocking_application_waits_for_its_own_client() {
+    let host = Host::blocking(|_, exchange, _| {
+        let spec = me(exchange, Readiness::READABLE);
+        let until = in_ns(exchange, 5 * SECOND);
+        let done = exchange.wait_in_place(&WaitSpec::any(&spec).until(until)).unwrap();
+        respond(exchange, if done.outcome == Outcome::Ready { "ready" } else { "not told" })
+    });
+    // Its slot in the reactor is not its place among the exchanges.
+    let event = host.reactor.event().unwrap();
+    let other = host.open(b"POST", true);
+    let exchange = host.open(b"POST", true);
+    exchange.feed(&mut &b"x"[..], true).unwrap();
+    let response = host.serve(exchange);
+    assert_eq!((response.status, &response.body[..]), (200, &b"ready"[..]));
+    other.end().unwrap();
+    waitable_close(event).unwrap();
+    host.end(2);
+}

@@ -207,8 +207,10 @@ impl Exchange {
         match self.place()? {
             Place::Owner(_) => self.owner(|state, key| state.exchange_waitable(key)),
             Place::Pool(cell, _) => {
-                let work: Work =
-                    Box::new(move |state, key| state.exchange_waitable(key).map(Token::to_bits));
+                let work: Work = Box::new(move |state, _| {
+                    let key = state.exchange_key(self.0)?;
+                    state.exchange_waitable(key).map(Token::to_bits)
+                });
                 through_owner(cell, work)
                     .unwrap_or_else(|| Err(crate::core::slots::stale()))
                     .map(Token::from_bits)

@@ -150,14 +150,19 @@ fn a_body_that_does_not_come_is_408() {
 
 #[test]
 fn a_body_that_comes_slowly_but_steadily_is_taken() {
-    let demo = Demo::start(&["--idle-timeout", "1"]);
+    let demo = Demo::start(&["--idle-timeout", "2"]);
     let mut wire = Wire::connect(&demo);
     wire.send(format!("POST /upload HTTP/1.1\r\nContent-Length: 30\r\n{HOST}"));
+    let mut longest = Duration::ZERO;
     for _ in 0..30 {
+        let since = Instant::now();
         wire.send("x");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(80));
+        longest = longest.max(since.elapsed());
     }
-    assert_eq!(wire.response().text(), receipt(&[b'x'; 30]));
+    let response = wire.response();
+    assert_eq!(response.status, 200, "the longest pause was {longest:?}");
+    assert_eq!(response.text(), receipt(&[b'x'; 30]));
 }
 
 #[test]

@@ -228,12 +228,6 @@ fn is_scheme(name: &[u8]) -> bool {
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
 }
 
-/// RFC 3986, section 3.1.
-fn is_scheme(name: &[u8]) -> bool {
-    name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
-}
-
 /// Path and query of a request target (RFC 9112, section 3.2).
 fn split_target(target: &[u8]) -> Result<(&[u8], &[u8])> {
     if target.is_empty() || target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {

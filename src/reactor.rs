@@ -693,6 +693,11 @@ impl State {
         if nested {
             // The host may sleep from the first moment.
             cell.signal.asleep();
+            // What lies in the inbox since the last reactor of this number would keep its slots
+            // from being pushed again, and so from waking anybody.
+            if cell.slots.has_notices() {
+                cell.signal.raise();
+            }
         }
         Ok(Box::new(State {
             core: Core::new(

@@ -1042,6 +1042,7 @@ fn a_worker_ends_with_nothing_of_ours_borrowed() {
     struct Ender(Reactor, Arc<AtomicU32>);
     // SAFETY: it is used on the one thread of this test.
     unsafe impl Send for Ender {}
+    // SAFETY: the test uses it as the header allows: the ender is used on one thread at a time.
     unsafe impl Sync for Ender {}
     impl Worker for Ender {
         fn open(&self) -> Box<dyn Run> {

@@ -4,6 +4,7 @@
 //! [`Core::prepare`] checks and plans, the reactor executes the plan on the sources, then
 //! [`Core::commit`] makes it so; a plan that is dropped instead has changed nothing.
 
+mod growth;
 mod readiness;
 pub(crate) mod slots;
 mod state;
@@ -11,6 +12,7 @@ mod timers;
 mod token;
 mod wait;
 
+pub(crate) use growth::more;
 pub use readiness::Readiness;
 pub(crate) use state::{Core, Limits, Owner, Source};
 pub use token::{Kind, MAX_REACTORS, Token};

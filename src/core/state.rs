@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::growth::room_for_one;
 use super::readiness::Readiness;
 use super::slots::{NIL, Slots, stale};
 use super::timers::Timers;
@@ -37,23 +38,49 @@ pub(crate) struct Limits {
     pub(crate) waits: u32,
 }
 
-/// One end of a waiter list: the wait's slot and the member's position in its set.
+/// One end of a waiter list: the wait's slot (24 bits) and the member's position in its set (16),
+/// packed, because there are two in every member.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct NodeRef {
-    wait: u32,
-    member: u32,
-}
+struct NodeRef([u8; 5]);
 
 impl NodeRef {
-    const NONE: NodeRef = NodeRef { wait: NIL, member: 0 };
+    const NONE: NodeRef = NodeRef([0xff; 5]);
+
+    fn new(wait: u32, member: u32) -> NodeRef {
+        let ([a, b, c, _], [d, e, ..]) = (wait.to_le_bytes(), member.to_le_bytes());
+        NodeRef([a, b, c, d, e])
+    }
+
+    fn wait(self) -> u32 {
+        u32::from_le_bytes([self.0[0], self.0[1], self.0[2], 0])
+    }
+
+    fn member(self) -> usize {
+        usize::from(u16::from_le_bytes([self.0[3], self.0[4]]))
+    }
+}
+
+/// Readiness of a waitable, which needs no more than a byte.
+#[derive(Clone, Copy)]
+struct Bits(u8);
+
+impl Bits {
+    fn of(readiness: Readiness) -> Bits {
+        debug_assert!(Readiness::INTERESTS.contains(readiness));
+        Bits((readiness & Readiness::INTERESTS).bits() as u8)
+    }
+
+    fn get(self) -> Readiness {
+        Readiness::from_bits_truncate(self.0.into())
+    }
 }
 
 /// A member of a wait's set, linked into its waitable's list of waiters.
 #[derive(Clone, Copy)]
 struct Node {
     waitable: u32,
-    interest: Readiness,
-    ready: Readiness,
+    interest: Bits,
+    ready: Bits,
     before: NodeRef,
     after: NodeRef,
 }
@@ -83,7 +110,8 @@ impl Members {
 }
 
 struct Wait {
-    owner: Owner,
+    /// The slot of the exchange whose wait it is; NIL: the host's.
+    exchange: u32,
     user_data: u64,
     /// None while it is armed.
     outcome: Option<Outcome>,
@@ -93,10 +121,16 @@ struct Wait {
     after: u32,
 }
 
+impl Wait {
+    fn owner(&self) -> Owner {
+        if self.exchange == NIL { Owner::Host } else { Owner::Exchange(self.exchange) }
+    }
+}
+
 struct Waitable {
     source: Source,
     /// What an event was notified of and nobody took.
-    notified: Readiness,
+    notified: Bits,
     first: NodeRef,
     /// How many waiters ask for READABLE, WRITABLE, PRIORITY, READ_CLOSED.
     asked: [u32; 4],
@@ -135,7 +169,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// The waitables to arm, by slot, with what this wait asks of each.
     pub(crate) fn arms(&self) -> impl Iterator<Item = (u32, Readiness)> + '_ {
-        self.members.as_slice().iter().map(|node| (node.waitable, node.interest))
+        self.members.as_slice().iter().map(|node| (node.waitable, node.interest.get()))
     }
 }
 
@@ -173,6 +207,7 @@ impl Core {
             exchange_done: VecDeque::new(),
         };
         for slot in 0..slots.len() {
+            room_for_one(&mut core.entries);
             core.entries.push(Entry::Free { next: NIL });
             if slots.is_free(slot) {
                 core.queue_free(slot);
@@ -205,6 +240,7 @@ impl Core {
                 Error::new(Status::Limit, "a reactor holds at most 16,777,216 objects: end some")
             })?;
             debug_assert_eq!(slot as usize, self.entries.len());
+            room_for_one(&mut self.entries);
             self.entries.push(entry);
             slot
         } else {
@@ -306,7 +342,7 @@ impl Core {
             Kind::Waitable,
             Entry::Waitable(Waitable {
                 source,
-                notified: Readiness::NONE,
+                notified: Bits::of(Readiness::NONE),
                 first: NodeRef::NONE,
                 asked: [0; 4],
                 maker: maker.unwrap_or(NIL),
@@ -357,7 +393,7 @@ impl Core {
         let mut at = self.waitable(slot).first;
         while at != NodeRef::NONE {
             let after = self.node(at).after;
-            self.end_wait(at.wait, Outcome::Closed);
+            self.end_wait(at.wait(), Outcome::Closed);
             at = after;
         }
     }
@@ -369,7 +405,7 @@ impl Core {
             if at == NodeRef::NONE {
                 break;
             }
-            self.end_wait(at.wait, Outcome::Closed);
+            self.end_wait(at.wait(), Outcome::Closed);
             self.unlink(at);
             self.node_mut(at).waitable = NIL;
         }
@@ -390,7 +426,8 @@ impl Core {
 
     /// Sets an event.
     pub(crate) fn notify(&mut self, slot: u32, bits: Readiness) {
-        self.waitable_mut(slot).notified |= bits;
+        let waitable = self.waitable_mut(slot);
+        waitable.notified = Bits::of(waitable.notified.get() | bits);
         self.ready(slot, bits);
     }
 
@@ -405,12 +442,12 @@ impl Core {
 
     /// What an event was notified of; clears it.
     pub(crate) fn take(&mut self, slot: u32) -> Readiness {
-        std::mem::take(&mut self.waitable_mut(slot).notified)
+        std::mem::replace(&mut self.waitable_mut(slot).notified, Bits::of(Readiness::NONE)).get()
     }
 
     /// What an event was notified of and nobody took.
     pub(crate) fn notified(&self, slot: u32) -> Readiness {
-        self.waitable(slot).notified
+        self.waitable(slot).notified.get()
     }
 
     /// A waitable became, or is, ready: every waiter that asked for it wakes. Answers whether
@@ -421,11 +458,11 @@ impl Core {
         while at != NodeRef::NONE {
             let node = self.node_mut(at);
             let after = node.after;
-            let seen = bits.seen_by(node.interest);
+            let seen = bits.seen_by(node.interest.get());
             if !seen.is_empty() {
-                node.ready |= seen;
+                node.ready = Bits::of(node.ready.get() | seen);
                 woke = true;
-                self.end_wait(at.wait, Outcome::Ready);
+                self.end_wait(at.wait(), Outcome::Ready);
             }
             at = after;
         }
@@ -436,7 +473,7 @@ impl Core {
     pub(crate) fn is_watched_by(&self, slot: u32, exchange: u32) -> bool {
         let mut at = self.waitable(slot).first;
         while at != NodeRef::NONE {
-            if self.wait(at.wait).owner == Owner::Exchange(exchange) {
+            if self.wait(at.wait()).exchange == exchange {
                 return true;
             }
             at = self.node(at).after;
@@ -452,11 +489,11 @@ impl Core {
     // ---- waiter lists -----------------------------------------------------------------------
 
     fn node(&self, at: NodeRef) -> &Node {
-        &self.wait(at.wait).members.as_slice()[at.member as usize]
+        &self.wait(at.wait()).members.as_slice()[at.member()]
     }
 
     fn node_mut(&mut self, at: NodeRef) -> &mut Node {
-        &mut self.wait_mut(at.wait).members.as_mut_slice()[at.member as usize]
+        &mut self.wait_mut(at.wait()).members.as_mut_slice()[at.member()]
     }
 
     fn count(&mut self, waitable: u32, interest: Readiness, by: i32) {
@@ -475,7 +512,7 @@ impl Core {
         if first != NodeRef::NONE {
             self.node_mut(first).before = at;
         }
-        self.count(waitable, interest, 1);
+        self.count(waitable, interest.get(), 1);
     }
 
     fn unlink(&mut self, at: NodeRef) {
@@ -494,7 +531,7 @@ impl Core {
         let node = self.node_mut(at);
         node.before = NodeRef::NONE;
         node.after = NodeRef::NONE;
-        self.count(waitable, interest, -1);
+        self.count(waitable, interest.get(), -1);
     }
 
     // ---- waits ------------------------------------------------------------------------------
@@ -535,8 +572,8 @@ impl Core {
             }
             Ok(Node {
                 waitable: self.find(watch.waitable, Kind::Waitable)?,
-                interest: watch.interest,
-                ready: Readiness::NONE,
+                interest: Bits::of(watch.interest),
+                ready: Bits::of(Readiness::NONE),
                 before: NodeRef::NONE,
                 after: NodeRef::NONE,
             })
@@ -566,12 +603,22 @@ impl Core {
         let count = members.as_slice().len() as u32;
         let token = self.occupy(
             Kind::Wait,
-            Entry::Wait(Wait { owner, user_data, outcome: None, members, before: NIL, after: NIL }),
+            Entry::Wait(Wait {
+                exchange: match owner {
+                    Owner::Host => NIL,
+                    Owner::Exchange(slot) => slot,
+                },
+                user_data,
+                outcome: None,
+                members,
+                before: NIL,
+                after: NIL,
+            }),
         )?;
         let slot = token.slot();
         self.waits += 1;
         for member in 0..count {
-            self.link(NodeRef { wait: slot, member });
+            self.link(NodeRef::new(slot, member));
         }
         if deadline != Deadline::FOREVER {
             self.timers.start(slot, deadline.nanoseconds());
@@ -600,7 +647,7 @@ impl Core {
             return;
         }
         wait.outcome = Some(outcome);
-        match wait.owner {
+        match wait.owner() {
             Owner::Host => self.host_done.push_back(token),
             Owner::Exchange(_) => self.exchange_done.push_back(token),
         }
@@ -614,17 +661,17 @@ impl Core {
 
     /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
     pub(crate) fn forget(&mut self, slot: u32) -> Owner {
-        self.remove_wait(slot).owner
+        self.remove_wait(slot).owner()
     }
 
     fn remove_wait(&mut self, slot: u32) -> Wait {
         for member in 0..self.wait(slot).members.as_slice().len() as u32 {
-            self.unlink(NodeRef { wait: slot, member });
+            self.unlink(NodeRef::new(slot, member));
         }
         self.timers.forget(slot);
         let Entry::Wait(wait) = self.vacate(slot) else { unreachable!("a wait") };
         self.waits -= 1;
-        if let Owner::Exchange(exchange) = wait.owner {
+        if let Owner::Exchange(exchange) = wait.owner() {
             if wait.before == NIL {
                 self.exchange_mut(exchange).first_wait = wait.after;
             } else {
@@ -696,16 +743,16 @@ impl Core {
         };
         if completion.outcome == Outcome::Ready {
             for (index, node) in wait.members.as_slice().iter().enumerate() {
-                if !node.ready.is_empty() {
+                if !node.ready.get().is_empty() {
                     if completion.members == 0 {
                         completion.index = index as u32;
-                        completion.ready = node.ready;
+                        completion.ready = node.ready.get();
                     }
                     completion.members += 1;
                 }
             }
         }
-        (wait.owner, completion)
+        (wait.owner(), completion)
     }
 
     // ---- exchanges --------------------------------------------------------------------------

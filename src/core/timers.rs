@@ -1,5 +1,6 @@
 //! Deadlines: an indexed heap, so that the next deadline is exact and a wait's can be forgotten.
 
+use super::growth::room_for_one;
 use super::slots::NIL;
 
 /// Children per node: four lie in one or two cache lines, which makes the heap flatter and the
@@ -22,10 +23,12 @@ impl Timers {
 
     /// Starts a slot's deadline; it must have none.
     pub(crate) fn start(&mut self, slot: u32, deadline: u64) {
-        if self.position.len() <= slot as usize {
-            self.position.resize(slot as usize + 1, NIL);
+        while self.position.len() <= slot as usize {
+            room_for_one(&mut self.position);
+            self.position.push(NIL);
         }
         debug_assert_eq!(self.position[slot as usize], NIL);
+        room_for_one(&mut self.heap);
         self.heap.push((deadline, slot));
         self.sift_up(self.heap.len() - 1);
     }

@@ -45,9 +45,10 @@ const KNOWN: [&str; 31] = [
 ];
 
 // An entry: a byte that says which known key it is, or KEY_FOLLOWS and the length of a key that
-// follows (u16); the length of the value (u32); the key if it follows; the value; a NUL, so that
-// the value is a C string too.
+// follows (u16); the length of the value, a byte, or LONG and four; the key if it follows; the
+// value; a NUL, so that the value is a C string too.
 const KEY_FOLLOWS: u8 = 0xff;
+const LONG: u8 = 0xff;
 
 /// The tag of a known key.
 const fn tag(key: &str) -> u8 {
@@ -121,12 +122,17 @@ impl Environ {
         } else {
             (0, 1)
         };
-        let value_at = at + header + 4 + key_len;
-        let value_len =
-            u32::from_le_bytes(self.entries.get(at + header..at + header + 4)?.try_into().ok()?)
-                as usize;
+        let len_at = at + header;
+        let (value_len, key_at) = match *self.entries.get(len_at)? {
+            LONG => {
+                let len = self.entries.get(len_at + 1..len_at + 5)?;
+                (u32::from_le_bytes(len.try_into().ok()?) as usize, len_at + 5)
+            }
+            len => (usize::from(len), len_at + 1),
+        };
+        let value_at = key_at + key_len;
         let key = if tag == KEY_FOLLOWS {
-            self.entries.get(at + header + 4..value_at)?
+            self.entries.get(key_at..value_at)?
         } else {
             KNOWN.get(usize::from(tag))?.as_bytes()
         };
@@ -305,8 +311,17 @@ impl Builder {
 
     /// Writes an entry with a known key up to its value.
     fn begin(&mut self, tag: u8, value_len: usize) {
-        let len = (value_len as u32).to_le_bytes();
-        self.bytes.extend_from_slice(&[tag, len[0], len[1], len[2], len[3]]);
+        self.bytes.push(tag);
+        self.add_len(value_len);
+    }
+
+    fn add_len(&mut self, len: usize) {
+        if len < usize::from(LONG) {
+            self.bytes.push(len as u8);
+        } else {
+            self.bytes.push(LONG);
+            self.bytes.extend_from_slice(&(len as u32).to_le_bytes());
+        }
     }
 
     /// The same for a header, by its name.
@@ -322,7 +337,7 @@ impl Builder {
         }
         self.bytes.push(KEY_FOLLOWS);
         self.bytes.extend_from_slice(&((PREFIX.len() + name.len()) as u16).to_le_bytes());
-        self.bytes.extend_from_slice(&(value_len as u32).to_le_bytes());
+        self.add_len(value_len);
         self.bytes.extend_from_slice(PREFIX);
         self.bytes.extend(name.iter().map(upper));
     }
@@ -477,6 +492,17 @@ mod tests {
         while let Some((_, _, next)) = environ.entry(at) {
             assert_eq!(environ.entries[next - 1], 0);
             at = next;
+        }
+    }
+
+    #[test]
+    fn values_of_any_length_are_kept() {
+        for len in [0, 1, 253, 254, 255, 256, 70_000] {
+            let value = vec![b'x'; len];
+            let environ = environ(b"/", &[(b"X-Long", &value), (b"Host", &value), (b"X", b"end")]);
+            assert_eq!(environ.get(b"HTTP_X_LONG"), Some(&value[..]));
+            assert_eq!(environ.get(b"HTTP_HOST"), Some(&value[..]));
+            assert_eq!(environ.get(b"HTTP_X"), Some(&b"end"[..]));
         }
     }
 

@@ -14,7 +14,7 @@ use super::input::Input;
 use super::output::Output;
 use super::pool::Pool;
 use super::{GatewayOptions, Request};
-use crate::core::{Completion, Outcome, Owner, Readiness, Source, Token, WaitSpec};
+use crate::core::{Completion, Outcome, Owner, Readiness, Source, Token, WaitSpec, more};
 use crate::error::{Error, Result, Status};
 use crate::reactor::State;
 use crate::sources::clock;
@@ -301,7 +301,11 @@ impl State {
             Input::new(gateway.options.input_buffer, request.body),
             Output::new(gateway.options.output_buffer, request.method == b"HEAD"),
         );
-        let key = self.exchanges.records.vacant_key() as u32;
+        let records = &mut self.exchanges.records;
+        if records.len() == records.capacity() {
+            records.reserve_exact(more(records.len()));
+        }
+        let key = records.vacant_key() as u32;
         let token = self.core.open_exchange(key)?;
         let gateway = &mut self.exchanges.gateways[gateway_key as usize];
         gateway.exchanges += 1;

@@ -262,5 +262,5 @@ fn free_slots_are_reused_oldest_first() {
 
 #[test]
 fn a_wait_stays_small() {
-    assert!(size_of::<Entry>() <= 64, "{}", size_of::<Entry>());
+    assert!(size_of::<Entry>() <= 48, "{}", size_of::<Entry>());
 }

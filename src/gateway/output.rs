@@ -69,21 +69,17 @@ const HOSTS_OWN: [&str; 8] = [
 ];
 
 const UNDECLARED: u64 = u64::MAX;
-
-#[derive(Debug)]
-enum Stage {
-    /// The application has not begun.
-    Unstarted,
-    /// The head waits for the host: its status and fields.
-    Started(u16, Box<[u8]>),
-    /// The host has the head.
-    Begun,
-}
+const UNSTARTED: u16 = 0;
 
 /// What the application has produced.
 #[derive(Debug)]
 pub(crate) struct Output {
-    stage: Stage,
+    /// The status; UNSTARTED before the application has begun.
+    status: u16,
+    /// The host has the head.
+    begun: bool,
+    /// The fields of the head, until the host has it.
+    fields: Box<[u8]>,
     pending: Vec<u8>,
     /// Bytes with the host, not sent yet.
     lent: u32,
@@ -104,7 +100,9 @@ impl Output {
     /// Accepts at most `limit` bytes that were not sent. `head_request`: no body will be sent.
     pub(crate) fn new(limit: usize, head_request: bool) -> Output {
         Output {
-            stage: Stage::Unstarted,
+            status: UNSTARTED,
+            begun: false,
+            fields: Box::default(),
             pending: Vec::new(),
             lent: 0,
             limit: limit.clamp(1, u32::MAX as usize) as u32,
@@ -119,12 +117,12 @@ impl Output {
     }
 
     pub(crate) fn is_started(&self) -> bool {
-        !matches!(self.stage, Stage::Unstarted)
+        self.status != UNSTARTED
     }
 
     /// Whether the host has the head.
     pub(crate) fn has_begun(&self) -> bool {
-        matches!(self.stage, Stage::Begun)
+        self.begun
     }
 
     pub(crate) fn is_ended(&self) -> bool {
@@ -167,7 +165,8 @@ impl Output {
         }
         self.bodiless = self.head_request || status == 204 || status == 304;
         self.declared = declared.unwrap_or(UNDECLARED);
-        self.stage = Stage::Started(status, kept(headers));
+        self.status = status;
+        self.fields = kept(headers);
         Ok(())
     }
 
@@ -259,8 +258,8 @@ impl Output {
             self.pending.extend_from_slice(text.as_bytes());
         }
         self.ended = true;
-        self.stage =
-            Stage::Started(status, kept(&[(b"content-type", b"text/plain; charset=utf-8")]));
+        self.status = status;
+        self.fields = kept(&[(b"content-type", b"text/plain; charset=utf-8")]);
     }
 
     /// Drops what was not taken; nothing more comes.
@@ -284,23 +283,23 @@ impl Output {
 
     /// The head, once. The length is known if it was declared, or if the response is complete.
     pub(crate) fn head(&mut self) -> Result<Head> {
-        match std::mem::replace(&mut self.stage, Stage::Begun) {
-            Stage::Started(status, fields) => Ok(Head {
-                status,
-                length: match status {
-                    204 => None,
-                    304 => self.declared(),
-                    _ => self.declared().or(self.ended.then_some(self.written)),
-                },
-                bodiless: self.bodiless,
-                fields: Bytes::from(fields),
-            }),
-            Stage::Unstarted => {
-                self.stage = Stage::Unstarted;
-                Err(Error::new(Status::Again, "the head is not known yet: HEAD will tell"))
-            }
-            Stage::Begun => Err(Error::new(Status::State, "the head was taken: it is given once")),
+        if self.begun {
+            return Err(Error::new(Status::State, "the head was taken: it is given once"));
         }
+        if !self.is_started() {
+            return Err(Error::new(Status::Again, "the head is not known yet: HEAD will tell"));
+        }
+        self.begun = true;
+        Ok(Head {
+            status: self.status,
+            length: match self.status {
+                204 => None,
+                304 => self.declared(),
+                _ => self.declared().or(self.ended.then_some(self.written)),
+            },
+            bodiless: self.bodiless,
+            fields: Bytes::from(std::mem::take(&mut self.fields)),
+        })
     }
 
     /// What there is to send.

@@ -75,8 +75,8 @@ pub(super) struct Record {
     pub(super) done: Done,
     /// The exchange as a waitable, once somebody asked.
     waitable: Token,
-    /// The pause of an application that only yields.
-    pub(super) pause: Token,
+    /// Its one wait is the pause of an application that only yields.
+    pub(super) pausing: bool,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -324,7 +324,7 @@ impl State {
             run: Some(run),
             done: None,
             waitable: Token::NONE,
-            pause: Token::NONE,
+            pausing: false,
             shared,
         });
         self.exchanges.queue(key);
@@ -677,7 +677,7 @@ mod tests {
     /// core; together they are to stay below 512 bytes.
     #[test]
     fn an_exchange_stays_small() {
-        assert!(size_of::<Record>() <= 88, "{}", size_of::<Record>());
-        assert!(size_of::<Shared>() <= 160, "{}", size_of::<Shared>());
+        assert!(size_of::<Record>() <= 80, "{}", size_of::<Record>());
+        assert!(size_of::<Shared>() <= 152, "{}", size_of::<Shared>());
     }
 }

@@ -8,7 +8,7 @@ use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::{Done, Phase};
-use crate::core::{Completion, Deadline, Owner, Token, WaitSpec};
+use crate::core::{Completion, Deadline, Owner, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{ReactorCell, State, level};
 
@@ -197,7 +197,7 @@ impl State {
         }
         let spec = WaitSpec::sleep(Deadline::at(self.now().saturating_add(PAUSE)));
         match self.start_wait(&spec, Owner::Exchange(slot)) {
-            Ok(pause) => self.exchanges.record(key).pause = pause,
+            Ok(_) => self.exchanges.record(key).pausing = true,
             Err(_) => {
                 // No wait to be had: fair, if not slow.
                 self.exchanges.record(key).phase = Phase::Runnable;
@@ -248,9 +248,7 @@ impl State {
             Phase::Closing | Phase::Closed => return,
         }
         let record = self.exchanges.record(key);
-        if record.pause == completion.wait {
-            record.pause = Token::NONE;
-        } else {
+        if !std::mem::take(&mut record.pausing) {
             record.done.get_or_insert_default().push(completion);
         }
     }

@@ -1,0 +1,127 @@
+//! What a reactor number stands for, and the numbers.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::state::State;
+use crate::core::slots::{Slots, stale};
+use crate::core::{MAX_REACTORS, Readiness, Token};
+use crate::error::{Error, Result, Status};
+use crate::sources::fork;
+use crate::sources::owner::OwnerCell;
+use crate::sources::signal::Signal;
+
+/// What a reactor number stands for, for as long as the process lives: tokens reach their slots
+/// through it, also after the reactor is gone.
+pub(crate) struct ReactorCell {
+    pub(super) number: u16,
+    pub(super) slots: Slots,
+    pub(super) signal: Signal,
+    pub(super) stop: AtomicBool,
+    /// A reactor has this number.
+    pub(super) live: AtomicBool,
+    pub(super) forks: AtomicU32,
+    pub(super) state: OwnerCell<Option<Box<State>>>,
+}
+
+static CELLS: [OnceLock<ReactorCell>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
+
+/// Reactor numbers that nobody uses, oldest first, and the first that nobody ever used.
+static FREE: Mutex<(Vec<u16>, u16)> = Mutex::new((Vec::new(), 0));
+
+impl ReactorCell {
+    /// The cell of a number that no reactor has.
+    pub(super) fn unused() -> Result<&'static ReactorCell> {
+        let number = {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            if !free.0.is_empty() {
+                free.0.remove(0)
+            } else if usize::from(free.1) < MAX_REACTORS {
+                free.1 += 1;
+                free.1 - 1
+            } else {
+                return Err(Error::new(
+                    Status::Limit,
+                    "a process holds at most 1,024 reactors: free some",
+                ));
+            }
+        };
+        Ok(CELLS[usize::from(number)].get_or_init(|| ReactorCell {
+            number,
+            slots: Slots::new(),
+            signal: Signal::new(),
+            stop: AtomicBool::new(false),
+            live: AtomicBool::new(false),
+            forks: AtomicU32::new(0),
+            state: OwnerCell::new(None),
+        }))
+    }
+
+    /// Gives the number back. Numbers are reused oldest first, so that a stale token meets a fresh
+    /// generation late.
+    pub(super) fn give_back(&self) {
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.number);
+    }
+
+    /// The cell of a token's reactor.
+    pub(crate) fn of(token: Token) -> Result<&'static ReactorCell> {
+        CELLS[token.reactor() as usize].get().ok_or_else(stale)
+    }
+
+    /// The cell at an address, if it is one of ours and holds a reactor; nothing is read through
+    /// the address.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn at(address: *const u8) -> Option<&'static ReactorCell> {
+        let offset = (address as usize).checked_sub(CELLS.as_ptr() as usize)?;
+        let cell = CELLS.get(offset / size_of::<OnceLock<ReactorCell>>())?.get()?;
+        let ours = std::ptr::eq(std::ptr::from_ref(cell).cast(), address);
+        (ours && cell.live.load(Ordering::Acquire)).then_some(cell)
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    pub(crate) fn is_owner(&self) -> bool {
+        self.state.is_owner()
+    }
+
+    /// Whether the token's object lives; answers the same on any thread.
+    pub(crate) fn check(&self, token: Token) -> Result<()> {
+        if self.slots.is_live(token) { Ok(()) } else { Err(stale()) }
+    }
+
+    /// Refuses a forked child: signals and descriptors of the reactor are its parent's.
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
+        if self.forks.load(Ordering::Relaxed) != fork::forks_seen() {
+            return Err(Error::new(
+                Status::Forked,
+                "the process was forked after this reactor was made: make a new one in the child, \
+                 or call exec",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs `f` on the owner's state.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+        self.check_not_forked()?;
+        self.state.with(|state| match state {
+            Some(state) => Ok(f(state)),
+            None => Err(stale()),
+        })?
+    }
+
+    /// A pool thread tells the owner to look at its exchange.
+    pub(crate) fn poke(&self, exchange: Token) {
+        // Stale cannot happen: an exchange outlives its run.
+        let _ = self.notify(exchange, crate::gateway::POKE);
+    }
+
+    pub(super) fn notify(&self, token: Token, bits: Readiness) -> Result<()> {
+        if self.slots.notify(token, bits)? {
+            self.signal.raise();
+        }
+        Ok(())
+    }
+}

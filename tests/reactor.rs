@@ -696,3 +696,25 @@ fn a_descriptor_is_given_away_once() {
     waitable_close(lent).unwrap();
     end(reactor);
 }
+
+#[test]
+fn a_nested_host_hears_of_an_event_in_the_place_of_one_that_was_never_heard() {
+    let notify_elsewhere = |event: Token| {
+        std::thread::spawn(move || notify(event, Readiness::READABLE)).join().unwrap().unwrap();
+    };
+    for round in 0..300 {
+        let reactor = nested();
+        let event = reactor.event().unwrap();
+        if round % 3 == 0 {
+            // Freed without a turn: the notice stays behind with the reactor's number.
+            notify_elsewhere(event);
+            reactor.close().unwrap();
+            reactor.free().unwrap();
+            continue;
+        }
+        reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+        notify_elsewhere(event);
+        assert!(polls_readable(reactor.fd().unwrap(), 5000), "a notice woke nobody");
+        end(reactor);
+    }
+}

@@ -2,6 +2,8 @@
 BIND ?= 127.0.0.1:8080
 PREFIX ?= /usr/local
 CARGO ?= cargo
+# Where scripts and examples look for what was built.
+export CARGO_TARGET_DIR := $(CURDIR)/target
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ABI := $(shell sed -n 's/^const ABI: u32 = \([0-9]*\);/\1/p' build.rs)

@@ -207,3 +207,40 @@ pub(super) fn flags(given: u32, known: u32, what: &'static str) -> Result<()> {
 pub(super) fn unsupported(what: &'static str) -> Error {
     Error::new(Status::Unsupported, format!("{what} is announced, but not in this release"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_with_its_message_and_goes_no_further() {
+        let status = guard(|| panic!("on purpose"));
+        assert_eq!(status, Status::Panic as awsgi_status);
+        assert!(last().unwrap().message().contains("on purpose"));
+        assert_eq!(guard(|| Ok(())), AWSGI_OK);
+    }
+
+    #[test]
+    fn structures_of_yesterday_and_tomorrow_are_read_as_far_as_both_know_them() {
+        #[repr(C)]
+        #[derive(Clone, Copy)]
+        struct Known {
+            size: usize,
+            old: u64,
+            new: u64,
+        }
+        let read = |words: &[u64]| {
+            // SAFETY: the size, in the first word, is that of the slice.
+            unsafe { sized(words.as_ptr().cast::<Known>(), 16, "it") }
+        };
+        let yesterday = read(&[16, 7]).unwrap();
+        assert_eq!((yesterday.size, yesterday.old, yesterday.new), (16, 7, 0));
+        assert_eq!(read(&[24, 7, 8]).unwrap().new, 8);
+        assert_eq!(read(&[40, 7, 8, 0, 0]).unwrap().new, 8);
+        assert_eq!(read(&[40, 7, 8, 0, 9]).err().unwrap().status(), Status::Unsupported);
+        assert_eq!(read(&[8, 7, 8]).err().unwrap().status(), Status::Invalid);
+        // SAFETY: NULL is one of the things it checks.
+        let null = unsafe { sized::<Known>(std::ptr::null(), 16, "it") };
+        assert_eq!(null.err().unwrap().status(), Status::Null);
+    }
+}

@@ -47,7 +47,7 @@ pub struct awsgi_server_options {
     pub fd: awsgi_os_handle,
     /// AWSGI_SERVER_FD, or 0.
     pub flags: u32,
-    /// How many workers serve; 0: one for each processor.
+    /// How many workers serve, at most 256; 0: one for each processor.
     pub workers: u32,
     /// Header fields of a request; more gets 431. 0: 100.
     pub max_headers: u32,

@@ -21,8 +21,8 @@ pub type Ready = Arc<dyn Fn() + Send + Sync>;
 pub struct ServerOptions {
     /// Where it listens.
     pub listen: Listen,
-    /// How many workers serve: a thread, a runtime and a reactor each. 0 takes one for each
-    /// processor that this process may use.
+    /// How many workers serve: a thread, a runtime and a reactor each; at most 256. 0 takes one for
+    /// each processor that this process may use.
     pub workers: usize,
     /// Answers what no mount answers.
     pub application: Arc<dyn Application>,
@@ -61,6 +61,15 @@ impl ServerOptions {
     }
 
     pub(super) fn check(&self) -> Result<()> {
+        if self.workers > MAX_WORKERS {
+            return Err(Error::new(
+                Status::Invalid,
+                format!(
+                    "{} workers are more than 256: a few times the number of processors is plenty",
+                    self.workers
+                ),
+            ));
+        }
         self.limits.check()?;
         mounts::check(self.mounts.iter().map(|(prefix, _)| prefix.as_str()))
     }
@@ -127,6 +136,9 @@ impl Default for Limits {
     }
 }
 
+/// Far more than machines have processors, and well below the number of reactors of a process.
+const MAX_WORKERS: usize = 256;
+
 /// The longest time a limit may have. It is far from where sums of nanoseconds overflow.
 const MAX_TIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -134,13 +146,19 @@ impl Limits {
     fn check(&self) -> Result<()> {
         let refuse = |what: &str| Err(Error::new(Status::Invalid, what.to_string()));
         if self.max_header_bytes < 256 || self.max_header_bytes > 16 << 20 {
-            return refuse("max_header_bytes is outside 256 bytes to 16 MiB: choose one between");
+            return refuse(
+                "max_header_bytes (--max-header-bytes) is outside 256 bytes to 16 MiB: choose a number between",
+            );
         }
         if self.max_headers == 0 || self.max_headers > 10_000 {
-            return refuse("max_headers is outside 1 to 10000: choose one between");
+            return refuse(
+                "max_headers (--max-headers) is outside 1 to 10000: choose a number between",
+            );
         }
         if self.max_exchanges == 0 || self.max_exchanges > 1 << 22 {
-            return refuse("max_exchanges is outside 1 to 4194304: choose one between");
+            return refuse(
+                "max_exchanges (--max-exchanges) is outside 1 to 4194304: choose a number between",
+            );
         }
         for (name, time) in [("header_time", self.header_time), ("idle_time", self.idle_time)] {
             if time.is_zero() || time > MAX_TIME {

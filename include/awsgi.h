@@ -1297,6 +1297,21 @@ awsgi_status awsgi_exchange_feed(awsgi_exchange exchange,
 AWSGI_API awsgi_status awsgi_exchange_gone(awsgi_exchange exchange);
 
 /**
+ * Ends an exchange's application early. If the head of the response was not taken yet, a response
+ * of this status comes in its place, by AWSGI_HEAD, AWSGI_BODY and AWSGI_END; otherwise AWSGI_ABORT.
+ *
+ * status: 400, 408, 413, 503 or another from 400 to 599.
+ *
+ * Returns: AWSGI_OK; AWSGI_E_INVALID for another status; AWSGI_E_STALE after awsgi_exchange_end;
+ *   AWSGI_E_THREAD.
+ * Ownership: unchanged: call awsgi_exchange_end.
+ * Threads: owner.
+ */
+AWSGI_API
+awsgi_status awsgi_exchange_fail(awsgi_exchange exchange,
+                                 int32_t status);
+
+/**
  * The head of the response, once.
  *
  * head: the head; begin with AWSGI_HEAD_INIT.
@@ -1386,7 +1401,7 @@ typedef struct awsgi_server_options {
     awsgi_os_handle fd;
     /** AWSGI_SERVER_FD, or 0. */
     uint32_t flags;
-    /** How many workers serve; 0: one for each processor. */
+    /** How many workers serve, at most 256; 0: one for each processor. */
     uint32_t workers;
     /** Header fields of a request; more gets 431. 0: 100. */
     uint32_t max_headers;

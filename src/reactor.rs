@@ -127,6 +127,37 @@ pub struct Reactor {
     thread: PhantomData<*const ()>,
 }
 
+/// For whom the owner's state is used.
+#[derive(Clone, Copy)]
+enum Caller {
+    /// The owner's thread, and the exchange whose step runs there, by its slot.
+    Owner(Option<u32>),
+    /// The pool thread of an exchange, by its slot.
+    Pool(u32),
+}
+
+impl Caller {
+    /// The exchange whose code calls: what it makes ends with it.
+    fn exchange(self) -> Option<u32> {
+        match self {
+            Caller::Owner(running) => running,
+            Caller::Pool(exchange) => Some(exchange),
+        }
+    }
+
+    /// A pool thread may end what its own exchange has made, and nothing else.
+    fn may_end(self, of: Option<u32>) -> Result<()> {
+        match self {
+            Caller::Pool(exchange) if of != Some(exchange) => Err(Error::new(
+                Status::Thread,
+                "a pool thread may end what its own exchange made: end the rest on the reactor's \
+                 thread",
+            )),
+            Caller::Pool(_) | Caller::Owner(_) => Ok(()),
+        }
+    }
+}
+
 /// A reactor between two owners.
 pub struct Released {
     cell: &'static ReactorCell,
@@ -250,18 +281,18 @@ impl Reactor {
     }
 
     /// Does something for the caller: here for the owner, through the owner for a pool thread of
-    /// this reactor's. The maker is the exchange that runs.
+    /// this reactor's.
     fn act(
         &self,
-        work: impl FnOnce(&mut State, Option<u32>) -> Result<u64> + Send + 'static,
+        work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
     ) -> Result<u64> {
         if !self.cell.is_owner() && crate::gateway::runs_here(self.cell.number) {
-            let work = Box::new(move |state: &mut State, slot| work(state, Some(slot)));
+            let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
             return crate::gateway::through_owner(self.cell, work).unwrap_or_else(|| Err(stale()));
         }
         self.with(|state| {
-            let maker = state.running;
-            work(state, maker)
+            let caller = Caller::Owner(state.running);
+            work(state, caller)
         })?
     }
 
@@ -273,12 +304,12 @@ impl Reactor {
     /// `Os` with EBADF if it is not open; `Nesting` for the reactor's own; `State` if another
     /// waitable owns it; `Limit`.
     pub fn descriptor(&self, fd: RawFd, own: bool) -> Result<Token> {
-        self.act(move |state, maker| {
+        self.act(move |state, caller| {
             state.descriptors.check(fd)?;
             if own {
                 state.check_not_given(fd)?;
             }
-            let waitable = state.core.open(Source::Descriptor { fd, own }, maker)?;
+            let waitable = state.core.open(Source::Descriptor { fd, own }, caller.exchange())?;
             state.descriptors.add(fd, waitable.slot());
             Ok(waitable.to_bits())
         })
@@ -291,8 +322,10 @@ impl Reactor {
     ///
     /// `Limit`.
     pub fn event(&self) -> Result<Token> {
-        self.act(|state, maker| state.core.open(Source::Event, maker).map(Token::to_bits))
-            .map(Token::from_bits)
+        self.act(|state, caller| {
+            state.core.open(Source::Event, caller.exchange()).map(Token::to_bits)
+        })
+        .map(Token::from_bits)
     }
 
     /// Starts a wait of the host's.
@@ -316,9 +349,15 @@ impl Reactor {
         let budget = if turn.budget == 0 { BUDGET } else { turn.budget };
         self.with(|state| state.turning = true)?;
         let _turning = Turning(self);
-        let steps = self.with(|state| state.harvest(turn, budget))??;
-        self.run_steps(steps)?;
-        self.with(|state| state.deliver(turn.capacity, &mut sink))?
+        let report = self
+            .with(|state| state.harvest(turn, budget))?
+            .and_then(|steps| self.run_steps(steps))
+            .and_then(|()| self.with(|state| state.deliver(turn.capacity, &mut sink))?);
+        if report.is_err() {
+            // The host may sleep after this turn as after any other.
+            self.with(|state| state.may_sleep())?;
+        }
+        report
     }
 
     /// Runs at most `steps` pieces of application code; what they start completes later.

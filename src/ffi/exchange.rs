@@ -238,8 +238,8 @@ pub unsafe extern "C" fn awsgi_exchange_read(
             // The bytes may never have been written: that is a read's business, so they are now.
             // SAFETY: checked above, and the caller's to write for the time of the call.
             unsafe {
-                buffer.cast::<u8>().write_bytes(0, capacity.min(1 << 20));
-                std::slice::from_raw_parts_mut(buffer.cast(), capacity.min(1 << 20))
+                buffer.cast::<u8>().write_bytes(0, capacity.min(1 << 16));
+                std::slice::from_raw_parts_mut(buffer.cast(), capacity.min(1 << 16))
             }
         };
         *count = self::exchange(exchange).read(buffer)?;

@@ -317,6 +317,29 @@ pub unsafe extern "C" fn awsgi_exchange_gone(exchange: awsgi_exchange) -> awsgi_
     guard(|| self::exchange(exchange).gone())
 }
 
+/// Ends an exchange's application early. If the head of the response was not taken yet, a response
+/// of this status comes in its place, by AWSGI_HEAD, AWSGI_BODY and AWSGI_END; otherwise AWSGI_ABORT.
+///
+/// status: 400, 408, 413, 503 or another from 400 to 599.
+///
+/// Returns: AWSGI_OK; AWSGI_E_INVALID for another status; AWSGI_E_STALE after awsgi_exchange_end;
+///   AWSGI_E_THREAD.
+/// Ownership: unchanged: call awsgi_exchange_end.
+/// Threads: owner.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn awsgi_exchange_fail(
+    exchange: awsgi_exchange,
+    status: i32,
+) -> awsgi_status {
+    guard(|| match u16::try_from(status) {
+        Ok(status @ 400..=599) => self::exchange(exchange).fail(status),
+        _ => Err(Error::new(
+            Status::Invalid,
+            format!("{status} is not the status of a failure: give one of 400 to 599"),
+        )),
+    })
+}
+
 /// The head of the response, once.
 ///
 /// head: the head; begin with AWSGI_HEAD_INIT.

@@ -73,14 +73,12 @@ impl State {
             shell = Some(made);
         }
         descriptors.reserve(selector.fd());
+        // What lies in the inbox since the last reactor of this number would keep its slots from
+        // being pushed again, and so from waking anybody. Nothing of it lives any more.
+        cell.slots.drain(|_, _| ());
         if nested {
             // The host may sleep from the first moment.
             cell.signal.asleep();
-            // What lies in the inbox since the last reactor of this number would keep its slots
-            // from being pushed again, and so from waking anybody.
-            if cell.slots.has_notices() {
-                cell.signal.raise();
-            }
         }
         Ok(Box::new(State {
             core: Core::new(
@@ -200,20 +198,6 @@ impl State {
                 self.core.close_waits(*other);
             }
             descriptors::close(fd);
-        }
-    }
-
-    /// A pool thread may end what its exchange made, and nothing else.
-    pub(super) fn check_pool_may(&self, slot: u32, maker: Option<u32>) -> Result<()> {
-        match maker {
-            Some(exchange) if self.running.is_none() && self.core.maker(slot) != Some(exchange) => {
-                Err(Error::new(
-                    Status::Thread,
-                    "a pool thread may close what its own exchange made: close the rest on the \
-                     reactor's thread",
-                ))
-            }
-            _ => Ok(()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Functions on tokens: they take no reactor, since the token names it.
 
-use super::{Reactor, ReactorCell, State};
+use super::{Caller, Reactor, ReactorCell, State};
 use crate::core::{Kind, Owner, Readiness, Source, Token};
 use crate::error::{Error, Result, Status};
 
@@ -23,23 +23,27 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
              give at least one of them, and no other bits",
         ));
     }
-    if cell.is_owner() {
-        return cell.with(|state| state.notify_here(waitable, ready))?;
-    }
     cell.check_not_forked()?;
+    if cell.is_owner() {
+        match cell.with(|state| state.notify_here(waitable, ready)) {
+            // From a hook or a signal handler: as from any other thread.
+            Err(error) if error.status() == Status::Reentrant => {}
+            done => return done?,
+        }
+    }
     cell.notify(waitable, ready)
 }
 
 fn on_token(
     token: Token,
     kind: Kind,
-    work: impl FnOnce(&mut State, u32, Option<u32>) -> Result<u64> + Send + 'static,
+    work: impl FnOnce(&mut State, u32, Caller) -> Result<u64> + Send + 'static,
 ) -> Result<u64> {
     let cell = ReactorCell::of(token)?;
     cell.check(token)?;
-    Reactor::from_cell(cell).act(move |state, maker| {
+    Reactor::from_cell(cell).act(move |state, caller| {
         let slot = state.core.find(token, kind)?;
-        work(state, slot, maker)
+        work(state, slot, caller)
     })
 }
 
@@ -49,14 +53,14 @@ fn on_token(
 ///
 /// `Stale`; `Thread`; `State` for the waitable that an exchange is.
 pub fn waitable_close(waitable: Token) -> Result<()> {
-    on_token(waitable, Kind::Waitable, |state, slot, maker| {
+    on_token(waitable, Kind::Waitable, |state, slot, caller| {
         if let Source::Exchange(_) = state.core.source(slot) {
             return Err(Error::new(
                 Status::State,
                 "an exchange's own waitable ends with the exchange: leave it",
             ));
         }
-        state.check_pool_may(slot, maker)?;
+        caller.may_end(state.core.maker(slot))?;
         state.close_waitable_in(slot);
         state.work_outside();
         Ok(0)
@@ -89,7 +93,8 @@ pub fn waitable_take(waitable: Token) -> Result<u64> {
 ///
 /// `Stale` once its completion was delivered; `Thread`.
 pub fn wait_cancel(wait: Token) -> Result<()> {
-    on_token(wait, Kind::Wait, |state, slot, _| {
+    on_token(wait, Kind::Wait, |state, slot, caller| {
+        caller.may_end(state.core.wait_exchange(slot))?;
         state.core.cancel(slot);
         state.work_outside();
         Ok(0)
@@ -103,7 +108,8 @@ pub fn wait_cancel(wait: Token) -> Result<()> {
 ///
 /// `Stale` once its completion was delivered; `Thread`.
 pub fn wait_forget(wait: Token) -> Result<()> {
-    on_token(wait, Kind::Wait, |state, slot, _| {
+    on_token(wait, Kind::Wait, |state, slot, caller| {
+        caller.may_end(state.core.wait_exchange(slot))?;
         if let Owner::Exchange(exchange) = state.core.forget(slot) {
             state.wait_was_forgotten(exchange);
         }

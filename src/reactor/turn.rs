@@ -109,9 +109,7 @@ impl State {
         }
         self.reported = next_deadline;
         let mut more = self.has_work() || self.events_left;
-        if self.shell.is_some() {
-            self.cell.signal.asleep();
-        }
+        self.may_sleep();
         // Looked at after `asleep`: what comes later signals.
         let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
         more |= self.cell.slots.has_notices();
@@ -120,6 +118,13 @@ impl State {
             self.cell.signal.raise();
         }
         Ok(Report { completions, next_deadline, more, stopped, closed: self.is_drained() && !more })
+    }
+
+    /// From here on a nested host may be asleep: what comes has to signal.
+    pub(super) fn may_sleep(&self) {
+        if self.shell.is_some() {
+            self.cell.signal.asleep();
+        }
     }
 
     pub(super) fn is_drained(&self) -> bool {

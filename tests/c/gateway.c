@@ -390,6 +390,26 @@ static void who_waits_for_anything_else_is_closed(awsgi_reactor *reactor, awsgi_
     ANSWERS(AWSGI_E_STALE, awsgi_exchange_sent(c.x, 0));
 }
 
+static void a_host_may_end_an_application_early(awsgi_reactor *reactor, awsgi_gateway *gateway)
+{
+    int before = counted(&closes);
+    client c = { 0, 0, 0, 0, 0, 0, NULL, 0, 0 };
+
+    c = open_path(gateway, "/sleep", &c, 0);
+    turn(reactor);
+    ANSWERS(AWSGI_E_INVALID, awsgi_exchange_fail(c.x, 200));
+    ANSWERS(AWSGI_E_INVALID, awsgi_exchange_fail(c.x, -1));
+    OK(awsgi_exchange_fail(c.x, 413));
+    for (int turns = 0; !c.ended; turns++) {
+        CHECK(turns < 1000 && !c.aborted);
+        turn(reactor);
+    }
+    CHECK(c.status == 413);
+    OK(awsgi_exchange_end(c.x));
+    wait_until(reactor, &closes, before + 1);
+    ANSWERS(AWSGI_E_STALE, awsgi_exchange_fail(c.x, 413));
+}
+
 static void a_host_that_lets_go_ends_the_application(awsgi_reactor *reactor, awsgi_gateway *gateway)
 {
     int before = counted(&closes);
@@ -449,6 +469,7 @@ int main(void)
     a_step_that_goes_wrong_is_a_500(reactor, steps);
     who_waits_for_its_client_sees_it_leave(reactor, steps);
     who_waits_for_anything_else_is_closed(reactor, steps);
+    a_host_may_end_an_application_early(reactor, steps);
     a_host_that_lets_go_ends_the_application(reactor, steps);
     a_gateway_that_drains_takes_nothing_new(reactor, steps);
     end_gateway(reactor, steps);

@@ -126,6 +126,12 @@ impl Core {
         self.end_wait(slot, Outcome::Cancelled);
     }
 
+    /// The slot of the exchange whose wait it is.
+    pub(crate) fn wait_exchange(&self, slot: u32) -> Option<u32> {
+        let exchange = self.wait(slot).exchange;
+        (exchange != NIL).then_some(exchange)
+    }
+
     /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
     pub(crate) fn forget(&mut self, slot: u32) -> Owner {
         self.remove_wait(slot).owner()

@@ -1,5 +1,5 @@
-/* A host of exchanges with a loop of its own, here poll(2): nested_exchange APP.SO [TARGET [BODY]].
- * It makes up one request, has the application answer it, and prints the response. */
+/* A host of exchanges with a loop of its own, here poll(2). It makes up one request, and prints what
+ * the application answers: nested_exchange APP.SO [TARGET [BODY]]. */
 #include "awsgi.h"
 
 #include <errno.h>
@@ -33,7 +33,6 @@ static void feed(request *r)
 {
     size_t taken;
     awsgi_status status = awsgi_exchange_feed(r->x, r->body, r->body_len, 1, &taken);
-
     if (status != AWSGI_E_CLOSED)                   /* the application reads no more: drop the rest */
         check(status, "awsgi_exchange_feed");
     r->body += taken;
@@ -44,7 +43,6 @@ static void feed(request *r)
 static void print_head(request *r)
 {
     awsgi_head head = AWSGI_HEAD_INIT;
-
     check(awsgi_exchange_head(r->x, &head), "awsgi_exchange_head");
     (void)printf("status: %" PRId32 "\n", head.status);
     for (const awsgi_header *h = head.headers; h < head.headers + head.header_count; h++)
@@ -59,7 +57,6 @@ static void print_body(request *r)
     awsgi_slice slices[8];
     size_t count;
     int end = 0;
-
     do {
         size_t sent = 0;
         check(awsgi_exchange_take(r->x, slices, 8, &count, &end), "awsgi_exchange_take");
@@ -75,10 +72,11 @@ static void happened(request *r, uint32_t what)
         print_head(r);
     if (what & AWSGI_ROOM)
         feed(r);
-    if ((what & AWSGI_ABORT) == 0)
+    if (what & AWSGI_ABORT)
+        r->broken = true;                           /* a server closes the connection */
+    else
         print_body(r);
     r->complete = (what & AWSGI_END) != 0;
-    r->broken = (what & AWSGI_ABORT) != 0;          /* a server closes the connection */
 }
 
 /* Turns once, which never blocks, and answers what came. */
@@ -86,7 +84,6 @@ static uint32_t turn(awsgi_reactor *reactor)
 {
     awsgi_completion done[16];
     awsgi_turn t = AWSGI_TURN_INIT;
-
     t.done = done;
     t.done_cap = sizeof done / sizeof done[0];
     check(awsgi_reactor_turn(reactor, &t), "awsgi_reactor_turn");
@@ -99,7 +96,6 @@ static uint32_t turn(awsgi_reactor *reactor)
 static void sleep_until_there_is_work(awsgi_os_handle fd)
 {
     struct pollfd fds[] = { { .fd = fd, .events = POLLIN } };
-
     if (poll(fds, 1, -1) < 0 && errno != EINTR)
         abort();
 }
@@ -116,7 +112,7 @@ int main(int argc, char **argv)
     awsgi_status status;
 
     if (argc < 2)
-        return 2;
+        return 2;                                   /* nothing to run */
     options.mode = AWSGI_NESTED;
     check(awsgi_reactor_new(&options, &reactor), "awsgi_reactor_new");
     check(awsgi_reactor_fd(reactor, &fd), "awsgi_reactor_fd");

@@ -18,15 +18,9 @@ static void check(awsgi_status status, const char *what)
     exit(1);
 }
 
-static sigset_t signals;
-
-/* No signal handler: a thread waits for the signals, and may call what it likes. */
-static void *drain_at_signal(void *server)
+static void *run(void *server)
 {
-    int number;
-
-    (void)sigwait(&signals, &number);
-    check(awsgi_server_drain(server, UINT64_C(30000000000)), "awsgi_server_drain");    /* 30 seconds */
+    check(awsgi_server_run(server), "awsgi_server_run");    /* returns once it was drained */
     return NULL;
 }
 
@@ -37,6 +31,8 @@ int main(int argc, char **argv)
     awsgi_server *server;
     char address[256];
     pthread_t thread;
+    sigset_t signals;
+    int number;
 
     if (argc < 2 || argc > 4) {
         (void)fprintf(stderr, "usage: server APP.SO [ADDRESS [CONFIG]]\n");
@@ -46,11 +42,12 @@ int main(int argc, char **argv)
     check(awsgi_application_load(argv[1], argc > 3 ? argv[3] : NULL, &application), argv[1]);
     check(awsgi_server_new(&options, &application, &server), "awsgi_server_new");
 
-    (void)sigemptyset(&signals);                    /* blocked here, and so in every thread to come */
+    /* No signal handler: blocked in every thread to come, they are waited for here. */
+    (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    if (pthread_create(&thread, NULL, drain_at_signal, server) != 0) {
+    if (pthread_create(&thread, NULL, run, server) != 0) {
         (void)fprintf(stderr, "server: no thread\n");
         return 1;
     }
@@ -58,8 +55,9 @@ int main(int argc, char **argv)
     check(awsgi_server_address(server, address, sizeof address, NULL), "awsgi_server_address");
     (void)printf("listening on %s\n", address);
     (void)fflush(stdout);
-    check(awsgi_server_run(server), "awsgi_server_run");    /* returns once it was drained */
 
+    (void)sigwait(&signals, &number);
+    check(awsgi_server_drain(server, UINT64_C(30000000000)), "awsgi_server_drain");     /* 30 seconds */
     (void)pthread_join(thread, NULL);
     check(awsgi_server_free(server), "awsgi_server_free");
     check(awsgi_application_unload(&application), "awsgi_application_unload");

@@ -7,7 +7,8 @@ use common::{c, header};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn nested_epoll_sees_its_sleep_and_its_event() {
@@ -37,22 +38,33 @@ fn nested_exchange_prints_what_the_application_answers() {
     assert!(answer.starts_with("status: 404\n"), "{answer}");
 }
 
+/// A program that does not outlive a test that fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing happens to one that has ended.
+        let _ = self.0.kill();
+    }
+}
+
 #[test]
 fn server_serves_until_it_is_told_to_end() {
     let mut command = c::runner(&c::examples().join("server"));
     command.arg(c::examples().join("hello.so")).arg("127.0.0.1:0");
-    let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim_end().strip_prefix("listening on http://").expect(&line);
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(response.ends_with("\r\n\r\nhello\n"), "{response}");
-    c::succeed(Command::new("kill").args(["-TERM", &server.id().to_string()]));
-    let status = server.wait().unwrap();
+    c::succeed(Command::new("kill").args(["-TERM", &server.0.id().to_string()]));
+    let status = server.0.wait().unwrap();
     assert!(status.success(), "{status}");
 }
 

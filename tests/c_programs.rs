@@ -28,4 +28,4 @@ macro_rules! programs {
     };
 }
 
-programs! { version waits misuse gateway examples }
+programs! { version waits misuse unsupported gateway server examples }

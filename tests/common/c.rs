@@ -95,6 +95,11 @@ pub fn link_flags() -> Vec<String> {
 /// Runs a program with the runner that was asked for from outside; answers its standard output.
 /// Panics with all it said if it fails, or hangs.
 pub fn run(program: &Path, arguments: &[&OsStr]) -> String {
+    succeed(runner(program).args(arguments))
+}
+
+/// A command line that begins with a program, and the runner that was asked for from outside.
+pub fn runner(program: &Path) -> Command {
     let runner = std::env::var("AWSGI_TEST_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace();
     let mut command = match words.next() {
@@ -106,7 +111,8 @@ pub fn run(program: &Path, arguments: &[&OsStr]) -> String {
         None => Command::new(program),
     };
     // Of our own programs we want to know what they leak.
-    succeed(command.args(arguments).env("ASAN_OPTIONS", "detect_leaks=1"))
+    command.env("ASAN_OPTIONS", "detect_leaks=1");
+    command
 }
 
 /// Runs a command that must succeed; answers its standard output. Panics with all it said if it

@@ -940,7 +940,9 @@ typedef struct awsgi_application {
     uint32_t abi;
     /** AWSGI_STEPS (the default) or AWSGI_BLOCKING. */
     uint32_t style;
-    /** Its name, for people who look; it ends in NUL and lives for ever. NULL: the file's name. */
+    /**
+     * Its name, for people who look; it ends in NUL and lives until `unload`. NULL: the file's name.
+     */
     const char *name;
     /**
      * Called once per process, before anything else. `config` is what the host was given for it,

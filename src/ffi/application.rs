@@ -34,7 +34,7 @@ pub struct awsgi_application {
     pub abi: u32,
     /// AWSGI_STEPS (the default) or AWSGI_BLOCKING.
     pub style: u32,
-    /// Its name, for people who look; it ends in NUL and lives for ever. NULL: the file's name.
+    /// Its name, for people who look; it ends in NUL and lives until `unload`. NULL: the file's name.
     pub name: *const c_char,
     /// Called once per process, before anything else. `config` is what the host was given for it,
     /// never NULL. Negative: it cannot serve. May be NULL.

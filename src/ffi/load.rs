@@ -28,6 +28,8 @@ struct Loaded {
     origin: Origin,
     config: CString,
     application: awsgi_application,
+    /// What the application's name points to, if it gave none itself.
+    _name: Option<CString>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -171,12 +173,11 @@ fn start(
             format!("{shown} refused to start: its {ENTRY} answered {}", answer(status, then)),
         ));
     }
-    if described.name.is_null() {
-        if let Origin::File(path) = &origin {
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            // Lives for ever, as the header asks of a name: it is made once for each file.
-            described.name = CString::new(stem.unwrap_or_default()).unwrap_or_default().into_raw();
-        }
+    let mut name = None;
+    if let (true, Origin::File(path)) = (described.name.is_null(), &origin) {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = name.insert(CString::new(stem).unwrap_or_default());
+        described.name = stem.as_ptr();
     }
     check(&described, shown)?;
     if let Some(load) = described.load {
@@ -190,7 +191,7 @@ fn start(
             ));
         }
     }
-    all.push(Loaded { origin, config, application: described });
+    all.push(Loaded { origin, config, application: described, _name: name });
     Ok(described)
 }
 

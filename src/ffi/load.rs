@@ -245,7 +245,7 @@ pub(super) fn handler(application: &awsgi_application) -> Result<Arc<dyn Applica
     let name = if application.name.is_null() {
         "application".to_owned()
     } else {
-        // SAFETY: the header asks for a string that ends in NUL and lives for ever.
+        // SAFETY: the header asks for a string that ends in NUL and lives until `unload`.
         unsafe { CStr::from_ptr(application.name) }.to_string_lossy().into_owned()
     };
     Ok(Arc::new(Foreign { application, style, name }))

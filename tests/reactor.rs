@@ -718,3 +718,23 @@ fn a_nested_host_hears_of_an_event_in_the_place_of_one_that_was_never_heard() {
         end(reactor);
     }
 }
+
+#[test]
+fn urgent_data_is_not_taken_for_other_data() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let reactor = owned();
+    let waitable = reactor.descriptor(far.as_raw_fd(), false).unwrap();
+    let spec = [Watch { waitable, interest: Readiness::READABLE | Readiness::PRIORITY }];
+    // SAFETY: one byte of a static array, to a socket of this test.
+    let sent = unsafe { libc::send(near.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
+    assert_eq!(sent, 1);
+    reactor.wait_start(&WaitSpec::any(&spec)).unwrap();
+    assert_eq!(completion(&reactor).ready, Readiness::PRIORITY);
+    near.write_all(b"data").unwrap();
+    let readable = readable(waitable);
+    reactor.wait_start(&WaitSpec::any(&readable)).unwrap();
+    assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+    end(reactor);
+}

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::growth::room_for_one;
 use super::readiness::Readiness;
-use super::slots::{NIL, Slots, stale};
+use super::slots::{Listens, NIL, Slots, stale};
 use super::timers::Timers;
 use super::token::{Kind, Token};
 use super::wait::{Completion, Deadline, Outcome, WaitSpec};
@@ -234,10 +234,10 @@ impl Core {
     /// Puts an object into the slot that has been free for longest.
     fn occupy(&mut self, kind: Kind, entry: Entry) -> Result<Token> {
         let listens = match &entry {
-            Entry::Waitable(waitable) => waitable.source == Source::Event,
+            Entry::Waitable(waitable) if waitable.source == Source::Event => Listens::Flag,
             // A pool thread tells its exchange so.
-            Entry::Exchange(_) => true,
-            Entry::Wait(_) | Entry::Free { .. } => false,
+            Entry::Exchange(_) => Listens::Flag,
+            Entry::Waitable(_) | Entry::Wait(_) | Entry::Free { .. } => Listens::No,
         };
         let slot = if self.oldest_free == NIL {
             let slot = self.slots.grow().ok_or_else(|| {

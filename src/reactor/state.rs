@@ -75,7 +75,7 @@ impl State {
         descriptors.reserve(selector.fd());
         // What lies in the inbox since the last reactor of this number would keep its slots from
         // being pushed again, and so from waking anybody. Nothing of it lives any more.
-        cell.slots.drain(|_, _| ());
+        cell.slots.drain(|_, _, _| ());
         if nested {
             // The host may sleep from the first moment.
             cell.signal.asleep();
@@ -217,7 +217,7 @@ impl State {
     pub(super) fn drain_inbox(&mut self) {
         let slots = &self.cell.slots;
         let mut poked = Vec::new();
-        slots.drain(|slot, bits| match self.core.exchange_key(slot) {
+        slots.drain(|slot, bits, _| match self.core.exchange_key(slot) {
             Some(_) => poked.push(slot),
             None => self.core.notified_elsewhere(slot, bits),
         });

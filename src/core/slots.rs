@@ -22,8 +22,8 @@ use crate::error::{Error, Result, Status};
 pub(crate) const NIL: u32 = u32::MAX;
 
 const FIRST_CHUNK: u32 = 64;
-/// Chunks double in size: 64, 128, ... so that this many hold every slot.
-const CHUNKS: usize = 19;
+/// One for each bit that may be the highest of a slot's number plus 64; the first six stay empty.
+const CHUNKS: usize = 32;
 
 // A word, from the lowest bit: pending readiness (6), LINKED, LISTENS, COUNTS, kind (4, none: the
 // slot is free), count (25), generation (26, 0: none is left).
@@ -82,14 +82,14 @@ fn generation(word: u64) -> u32 {
     (word >> GENERATION_SHIFT) as u32
 }
 
-/// A slot's chunk, and its place there: chunks begin at 64, 128, 256, ... less 64.
+/// A slot's chunk, and its place there. Chunks double in size, 64, 128, 256, ..., so that the highest
+/// bit of the number plus 64 names the chunk, and the bits below it the place.
 #[inline]
 fn place(slot: u32) -> (usize, usize) {
     let shifted = slot.wrapping_add(FIRST_CHUNK);
     // The lowest bit decides nothing, and spares the case of zero.
     let highest = (shifted | 1).ilog2();
-    let chunk = highest.wrapping_sub(FIRST_CHUNK.ilog2());
-    (chunk as usize, (shifted ^ 1 << highest) as usize)
+    (highest as usize, (shifted ^ 1 << highest) as usize)
 }
 
 impl Slots {
@@ -126,7 +126,7 @@ impl Slots {
         }
         let (chunk, _) = place(slot);
         self.chunks[chunk].get_or_init(|| {
-            (0..FIRST_CHUNK << chunk)
+            (0..1u32 << chunk)
                 .map(|_| Slot { word: AtomicU64::new(free(1)), next: AtomicU32::new(NIL) })
                 .collect()
         });
@@ -319,15 +319,11 @@ mod tests {
 
     #[test]
     fn every_slot_has_a_place_of_its_own() {
-        let mut expected = (0, 0);
+        let mut expected = (FIRST_CHUNK.ilog2() as usize, 0);
         for slot in 0..10_000 {
             let (chunk, index) = place(slot);
             assert_eq!((chunk, index), expected);
-            expected = if index + 1 == (FIRST_CHUNK << chunk) as usize {
-                (chunk + 1, 0)
-            } else {
-                (chunk, index + 1)
-            };
+            expected = if index + 1 == 1 << chunk { (chunk + 1, 0) } else { (chunk, index + 1) };
         }
         assert!(place(MAX_SLOTS as u32 - 1).0 < CHUNKS);
     }

@@ -13,3 +13,5 @@ pub(crate) mod shell;
 #[allow(dead_code)] // Until a reactor can be delegated.
 pub(crate) mod signal;
 pub mod thread;
+#[allow(dead_code)] // Until a reactor can be delegated.
+pub(crate) mod watcher;

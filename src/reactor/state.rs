@@ -246,7 +246,7 @@ impl State {
             || self.exchanges.has_work()
     }
 
-    pub(super) fn next_deadline(&self) -> Deadline {
+    pub(super) fn next_deadline(&mut self) -> Deadline {
         self.core.next_deadline().min(Deadline::at(self.exchanges.next_deadline()))
     }
 

@@ -166,7 +166,7 @@ impl Core {
     }
 
     /// The earliest deadline of any wait.
-    pub(crate) fn next_deadline(&self) -> Deadline {
+    pub(crate) fn next_deadline(&mut self) -> Deadline {
         self.timers.next().map_or(Deadline::FOREVER, Deadline::at)
     }
 

@@ -84,11 +84,6 @@ impl Timers {
         }
     }
 
-    /// Whether a slot has a deadline.
-    pub(crate) fn is_started(&self, slot: u32) -> bool {
-        self.position.get(slot as usize).is_some_and(|at| *at != NIL)
-    }
-
     /// Forgets a slot's deadline, if it has one.
     pub(crate) fn forget(&mut self, slot: u32) {
         if self.is_started(slot) {

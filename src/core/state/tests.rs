@@ -165,6 +165,25 @@ fn a_waitable_closed_between_ready_and_delivery_leaves_the_decision() {
 }
 
 #[test]
+fn the_members_of_a_completion_stay_when_the_last_one_is_delivered_in_the_same_turn() {
+    let mut core = core();
+    let waitable = event(&mut core);
+    let set = [watch(waitable)];
+    let plan = core.prepare(&WaitSpec::any(&set).multishot(), Owner::Host).unwrap();
+    let wait = core.commit(plan, 0).unwrap();
+    core.ready(waitable.slot(), Readiness::READABLE);
+    let first = core.next_host_completion().unwrap();
+    core.cancel(wait.slot());
+    let last = core.next_host_completion().unwrap();
+    assert_eq!((first.more, last.more), (true, false));
+    let ready = Readiness::READABLE;
+    assert_eq!(core.members(&first).unwrap(), [Member { waitable, index: 0, ready }]);
+    assert_eq!(core.members(&last).unwrap(), []);
+    core.begin_turn();
+    assert_eq!(core.members(&first).unwrap_err().status(), Status::Stale);
+}
+
+#[test]
 fn bad_questions_are_refused_and_change_nothing() {
     let mut core = core();
     let waitable = event(&mut core);

@@ -184,6 +184,23 @@ fn the_members_of_a_completion_stay_when_the_last_one_is_delivered_in_the_same_t
 }
 
 #[test]
+fn a_wider_watch_that_the_host_did_not_fetch_ends_with_its_waiter() {
+    let mut core = core();
+    let new = New::Foreign { handle: 9, how: How::Level };
+    let waitable = core.open(new, None).unwrap();
+    start(&mut core, &[watch(waitable)], Deadline::FOREVER, 1);
+    core.plan_changes();
+    assert_eq!(core.next_change().unwrap().interest, Readiness::READABLE);
+    let writer = [Watch { waitable, interest: Readiness::WRITABLE }];
+    let wait = start(&mut core, &writer, Deadline::FOREVER, 2);
+    core.plan_changes();
+    assert!(core.has_changes());
+    core.forget(wait.slot());
+    core.plan_changes();
+    assert_eq!(core.next_change(), None);
+}
+
+#[test]
 fn bad_questions_are_refused_and_change_nothing() {
     let mut core = core();
     let waitable = event(&mut core);

@@ -2,8 +2,8 @@
 
 use crate::core::slots::Slots;
 use crate::core::{
-    Completion, Core, Deadline, How as CoreHow, Kind, Limits as CoreLimits, New, Outcome,
-    Owner, Readiness, Token, WaitSpec, Watch,
+    Completion, Core, Deadline, How as CoreHow, Kind, Limits as CoreLimits, New, Outcome, Owner,
+    Readiness, Token, WaitSpec, Watch,
 };
 use crate::error::{Error, Status};
 use crate::subject::*;

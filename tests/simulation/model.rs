@@ -267,13 +267,17 @@ impl Model {
 
     // ---- waitables --------------------------------------------------------------------------
 
+    /// The waits for a waitable.
+    fn waiting(&self, id: u32) -> Vec<u32> {
+        let names = |w: &&Wait| w.set.iter().any(|m| m.waitable == id);
+        self.waits.iter().filter(names).map(|w| w.id).collect()
+    }
+
     /// Ends all waits for a waitable.
     pub fn end_waits(&mut self, waitable: u32, end: End, error: i32) {
         self.place += 1;
-        for id in self.waits.iter().map(|w| w.id).collect::<Vec<_>>() {
-            if self.wait(id).set.iter().any(|m| m.waitable == waitable) {
-                self.end(id, end, error);
-            }
+        for id in self.waiting(waitable) {
+            self.end(id, end, error);
         }
         self.settle();
     }
@@ -297,8 +301,8 @@ impl Model {
     /// A waitable is reported ready. Answers whether anybody saw it who asked.
     pub fn ready(&mut self, id: u32, bits: u32) -> u32 {
         self.place += 1;
-        let ids = self.waits.iter().map(|w| w.id).collect::<Vec<_>>();
-        let seen = ids.into_iter().fold(0, |seen, wait| seen | self.sees(wait, id, bits));
+        let seen =
+            self.waiting(id).into_iter().fold(0, |seen, wait| seen | self.sees(wait, id, bits));
         self.settle();
         seen
     }

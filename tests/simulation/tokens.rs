@@ -69,8 +69,13 @@ impl Tokens {
             "generation {} of slot {at} was given before",
             generation(token)
         );
-        *slot =
-            Slot { generation: generation(token), lives: true, ended: step, freed: None, exchange: None };
+        *slot = Slot {
+            generation: generation(token),
+            lives: true,
+            ended: step,
+            freed: None,
+            exchange: None,
+        };
     }
 
     fn bury(&mut self, token: u64, step: u64) -> &mut Slot {

@@ -14,11 +14,17 @@ pub enum Behind {
     Exchange(u32),
     Flag,
     Counter,
-    Timer { first: u64, period: u64 },
+    Timer {
+        first: u64,
+        period: u64,
+    },
     Level,
     Once,
     /// A descriptor that the host watches; closed with this waitable if `own`.
-    Watched { handle: u64, own: bool },
+    Watched {
+        handle: u64,
+        own: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

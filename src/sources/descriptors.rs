@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::RawFd;
 
 use super::selector::Selector;
-use crate::core::Readiness;
 use crate::core::slots::NIL;
+use crate::core::{Direct, Readiness};
 use crate::error::{Error, Result, Status};
 
 /// What an arm came to.
@@ -37,6 +37,8 @@ struct Registration {
     watched: Option<Readiness>,
     /// Reports in a row that woke nobody.
     vain: u8,
+    /// What its reports come to, as long as it counts.
+    direct: Direct,
 }
 
 impl Registration {
@@ -47,6 +49,7 @@ impl Registration {
         others: None,
         watched: None,
         vain: 0,
+        direct: Direct::NONE,
     };
 
     fn set_watched(&mut self, fd: RawFd, watched: Option<Readiness>) -> Option<Readiness> {
@@ -195,6 +198,7 @@ impl Descriptors {
             registration.first = waitable;
         } else {
             registration.others.get_or_insert_default().push(waitable);
+            registration.direct = Direct::NONE;
         }
     }
 
@@ -299,6 +303,19 @@ impl Descriptors {
                 None
             }
         }
+    }
+
+    /// What a report comes to, if that was remembered in this epoch of the core.
+    #[inline]
+    pub(crate) fn direct(&self, report: usize, epoch: u64) -> Option<&Direct> {
+        let registration = self.table.get(report as u32 as usize)?;
+        let counts = registration.name == report && registration.direct.epoch == epoch;
+        counts.then_some(&registration.direct)
+    }
+
+    /// Remembers what the reports of a number come to.
+    pub(crate) fn remember(&mut self, report: usize, direct: Direct) {
+        self.table[report as u32 as usize].direct = direct;
     }
 
     /// The waitable that such a report is about, if it is the only one on its number; the report is

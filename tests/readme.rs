@@ -5,21 +5,26 @@ mod common;
 use common::header;
 
 #[test]
-fn c_programs_shown_are_those_of_the_examples() {
-    let examples: Vec<String> = std::fs::read_dir(header::root().join("c-examples"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".c") || name.ends_with(".h"))
-        .map(|name| header::read(&format!("c-examples/{name}")))
-        .collect();
-    for (page, language, block) in blocks() {
-        if language != "c" {
-            continue;
+fn programs_shown_are_those_of_the_examples() {
+    for (language, folder, endings) in
+        [("c", "c-examples", [".c", ".h"].as_slice()), ("rust", "examples", &[".rs"])]
+    {
+        let examples: Vec<String> = std::fs::read_dir(header::root().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| endings.iter().any(|ending| name.ends_with(ending)))
+            .map(|name| header::read(&format!("{folder}/{name}")))
+            .collect();
+        for (page, shown, block) in blocks() {
+            if shown != language {
+                continue;
+            }
+            assert!(
+                examples.iter().any(|text| text.contains(block.trim_end())),
+                "{page} shows a program that no file of {folder}/ contains, so nothing compiles \
+                 it:\n{block}"
+            );
         }
-        assert!(
-            examples.iter().any(|text| text.contains(block.trim_end())),
-            "{page} shows C that no file of c-examples/ contains, so nothing compiles it:\n{block}"
-        );
     }
 }
 

@@ -24,6 +24,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// What it prints.
 pub fn run() -> Result<Vec<String>> {
     let reactor = Reactor::new(&ReactorOptions::default())?;
     let lines = Arc::new(Mutex::new(Vec::new()));

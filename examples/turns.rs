@@ -23,6 +23,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// What it prints.
 pub fn run() -> Result<Vec<String>> {
     let reactor = Reactor::new(&ReactorOptions::default())?;
     let (mut ours, mut theirs) = UnixStream::pair().expect("a socket pair");

@@ -20,3 +20,13 @@ fn futures_receives_what_it_sends() {
     let expected = ["received 1", "received 2", "received 3", "the other side has closed"];
     assert_eq!(futures::run().unwrap(), expected);
 }
+
+#[test]
+fn every_example_is_run() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let line = format!("#[path = \"../examples/{name}\"]");
+        assert!(include_str!("examples.rs").contains(&line), "no test runs examples/{name}");
+    }
+}

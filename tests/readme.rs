@@ -54,13 +54,36 @@ fn links_lead_somewhere() {
     for (page, text) in pages() {
         let directory = header::root().join(&page).parent().unwrap().to_owned();
         for link in text.split("](").skip(1) {
-            let link = link.split([')', '#', ' ']).next().unwrap();
-            if link.is_empty() || link.contains(':') {
+            let link = link.split([')', ' ']).next().unwrap();
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            if link.contains(':') {
                 continue;
             }
-            assert!(directory.join(link).exists(), "{page} links to {link}, which does not exist");
+            let file =
+                if file.is_empty() { header::root().join(&page) } else { directory.join(file) };
+            assert!(file.exists(), "{page} links to {link}, which does not exist");
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                assert!(
+                    anchors(&text).any(|anchor| anchor == heading),
+                    "{page} links to {link}, but there is no such heading"
+                );
+            }
         }
     }
+}
+
+/// What the headings of a page are linked by.
+fn anchors(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| {
+        line.trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    })
 }
 
 /// The pages for users: name and text.

@@ -123,7 +123,8 @@ pub struct ReactorOptions {
     pub mode: Mode,
     /// Nested: the host sleeps no longer than `next_deadline`, so no timerfd is needed.
     pub host_honours_deadline: bool,
-    /// Nested: the host turns before it sleeps, so work made outside of a turn needs no signal.
+    /// Nested, delegated: the host turns before it sleeps, so work made outside of a turn needs no
+    /// signal.
     pub host_turns_before_sleep: bool,
     /// Delegated: descriptors come as watch changes, because the host can watch them; otherwise a
     /// thread of the library's watches them.

@@ -7,12 +7,13 @@ use crate::core::slots::stale;
 use crate::core::{Completion, Kind, Member, Owner, Readiness, Source, Token};
 use crate::error::{Error, Result, Status};
 
-/// Sets an event, from any thread, also after its reactor is gone.
+/// Sets an event, adds one to a counter, or reports what a foreign waitable is ready for. From any
+/// thread, also after its reactor is gone.
 ///
 /// # Errors
 ///
-/// `Stale` for an event that ended; `Invalid` for bits that are no readiness, or for a waitable
-/// that is not an event.
+/// `Stale` for a waitable that ended; `Invalid` for bits that are no readiness, or for a waitable
+/// that tells by itself; `Limit` for a counter that is full until its reactor turns; `Forked`.
 pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     if ready.is_empty() || !Readiness::INTERESTS.contains(ready) {
         // That it is gone is the better news.

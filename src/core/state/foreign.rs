@@ -307,7 +307,9 @@ impl Core {
             let needed = match entry.how {
                 How::Level => {
                     let dropped = std::mem::replace(&mut entry.dropped, Readiness::NONE);
-                    entry.target = (entry.target & !dropped) | wanted;
+                    // Not what was planned before: what the host never heard of, and nobody
+                    // wants any more, is not worth a change.
+                    entry.target = (entry.told & entry.target & !dropped) | wanted;
                     entry.target != entry.told
                 }
                 How::Descriptor { .. } => {

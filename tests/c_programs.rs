@@ -29,5 +29,5 @@ macro_rules! programs {
 }
 
 programs! {
-    version waits sets multishot timers foreign delegated events misuse unsupported gateway server examples
+    version waits sets multishot timers foreign delegated events bad_core misuse unsupported gateway server examples
 }

@@ -19,6 +19,7 @@ typedef struct host host;
 
 struct host {
     awsgi_reactor *reactor;
+    uint32_t flags;
     atomic_int wakes;
     sem_t woken;
     void (*in_hook)(host *h);   /* what the hook does besides */
@@ -74,6 +75,7 @@ static void open_host(host *h, uint32_t flags, int spawns)
 
     memset(h, 0, sizeof *h);
     atomic_init(&h->wakes, 0);
+    h->flags = flags;
     CHECK(sem_init(&h->woken, 0, 0) == 0);
     options.mode = AWSGI_DELEGATED;
     options.flags = flags;
@@ -100,7 +102,8 @@ static size_t turn(host *h)
     return h->t.turn.done_n;
 }
 
-/* Turns whenever it is woken, and at no other time, until something completes. */
+/* Turns whenever it is woken, and at no other time, until something completes. A host that said so
+ * turns before it sleeps, too, for as long as there is more. */
 static awsgi_completion next(host *h)
 {
     struct timespec until;
@@ -108,9 +111,17 @@ static awsgi_completion next(host *h)
     CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
     until.tv_sec += 60;
     for (;;) {
-        while (sem_timedwait(&h->woken, &until) != 0)
-            CHECK(errno == EINTR);
-        if (turn(h) > 0) {
+        if (h->flags & AWSGI_HOST_TURNS_BEFORE_SLEEP) {
+            do
+                (void)turn(h);
+            while (h->t.turn.done_n == 0 && h->t.turn.flags & AWSGI_TURN_MORE);
+        }
+        if (!(h->flags & AWSGI_HOST_TURNS_BEFORE_SLEEP) || h->t.turn.done_n == 0) {
+            while (sem_timedwait(&h->woken, &until) != 0)
+                CHECK(errno == EINTR);
+            (void)turn(h);
+        }
+        if (h->t.turn.done_n > 0) {
             CHECK(h->t.turn.done_n == 1);
             return h->t.done[0];
         }
@@ -193,9 +204,10 @@ static void a_host_that_turns_is_woken_at_most_once_a_turn(void)
     while (sum < THREADS * TIMES) {
         turns++;
         if (turn(&h) == 0) {
-            /* It turns before it sleeps, and does not look at the clock: every notify wakes it. */
-            while (sem_wait(&h.woken) != 0)
-                CHECK(errno == EINTR);
+            if (!(h.t.turn.flags & AWSGI_TURN_MORE)) {
+                while (sem_wait(&h.woken) != 0)
+                    CHECK(errno == EINTR);
+            }
             continue;
         }
         sum += check_take(counter);
@@ -576,10 +588,7 @@ static void descriptors_work_through_the_watcher(uint32_t flags, int spawns)
         (void)check_wait(h.reactor, in, AWSGI_READABLE, 1);
         CHECK(turn(&h) == 0);
         (void)check_wait(h.reactor, out, AWSGI_WRITABLE, 2);
-        if (flags & AWSGI_HOST_TURNS_BEFORE_SLEEP && turn(&h) == 1)
-            done = h.t.done[0];
-        else
-            done = next(&h);
+        done = next(&h);
         CHECK(done.user_data == 2);
         CHECK(write(pair[1], "x", 1) == 1);
         done = next(&h);

@@ -705,6 +705,10 @@ impl Stopper {
             return;
         }
         self.cell.stop.store(true, Ordering::SeqCst);
-        self.cell.signal.raise();
+        // On the owner's thread as part of a call of its own: a wake hook that calls back, or frees
+        // the reactor under its own feet, is refused as in any other.
+        if !self.cell.is_owner() || self.cell.with(|_| self.cell.signal.raise()).is_err() {
+            self.cell.signal.raise();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Functions on tokens: they take no reactor, since the token names it.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use super::{Caller, Reactor, ReactorCell, State};
@@ -179,6 +180,10 @@ pub fn wait_rearm(wait: Token) -> Result<()> {
 /// `Stale` later, and for what is not a completion of a wait; `Thread`.
 pub fn completion_members(completion: &Completion) -> Result<Vec<Member>> {
     let cell = ReactorCell::of(completion.wait)?;
+    if !cell.live.load(Ordering::Acquire) {
+        // Nobody owns it any more, so nobody's thread would be the right one.
+        return Err(stale());
+    }
     let (sender, receiver) = mpsc::channel();
     let completion = *completion;
     Reactor::from_cell(cell).act(move |state, _| {

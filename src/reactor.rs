@@ -530,7 +530,7 @@ impl Reactor {
             .and_then(|()| self.with(|state| state.deliver(turn, &mut sink, &mut watch))?);
         if report.is_err() {
             // The host may sleep after this turn as after any other.
-            self.with(|state| state.may_sleep())?;
+            self.with(|state| state.turn_again())?;
         }
         report
     }

@@ -148,6 +148,7 @@ impl State {
         if let Some(selector) = &mut self.selector {
             self.descriptors.in_vain(&mut **selector, fd, wanted);
         }
+        self.end_lost();
     }
 
     /// Hands completions and watch changes over, and prepares for the host's sleep.

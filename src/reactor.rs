@@ -609,7 +609,7 @@ impl Reactor {
             });
         if report.is_err() {
             // The host may sleep after this turn as after any other.
-            self.with(|state| state.may_sleep())?;
+            self.with(|state| state.turn_again())?;
         }
         report
     }

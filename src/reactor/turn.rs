@@ -1,5 +1,6 @@
 //! The turn: take what happened, then, when the steps have run, hand over what completed.
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -10,6 +11,18 @@ use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
 use crate::sources::selector::BATCH;
+
+/// The selector was not asked.
+fn not_asked(error: &io::Error) -> Error {
+    let what = match error.raw_os_error() {
+        Some(libc::EBADF | libc::EINVAL) => {
+            "asking the selector (epoll_wait): somebody has closed a descriptor of the reactor's, \
+             which has to be closed and made anew"
+        }
+        _ => "asking the selector (epoll_wait, ppoll)",
+    };
+    Error::os(what, error)
+}
 
 /// What a turn found.
 pub(super) struct Harvest {
@@ -89,7 +102,11 @@ impl State {
             Err(error) => {
                 self.events = events;
                 self.armed = true;
-                return Err(Error::os("asking the selector (epoll_wait)", &error));
+                if self.core.is_closed() {
+                    // Nobody waits for an event any more, and it has to come to an end.
+                    return Ok((0, 0));
+                }
+                return Err(not_asked(&error));
             }
         };
         self.events_left = count == limit;
@@ -184,6 +201,7 @@ impl State {
         if let Some(selector) = &mut self.selector {
             self.descriptors.in_vain(&mut **selector, fd, wanted);
         }
+        self.end_lost();
     }
 
     /// Hands completions and watch changes over, and prepares for the host's sleep.
@@ -248,6 +266,15 @@ impl State {
         }
         let closed = self.is_drained() && !more;
         Ok(Report { completions, changes, next_deadline, more, stopped, closed })
+    }
+
+    /// A turn has failed and left work behind, of which no further event may tell: as after a turn
+    /// that stopped early, the host is signalled.
+    pub(super) fn turn_again(&self) {
+        self.may_sleep();
+        if self.options.mode != Mode::Owned && !self.options.host_turns_before_sleep {
+            self.cell.signal.raise();
+        }
     }
 
     /// From here on a host may be asleep: what comes has to signal.

@@ -161,3 +161,6 @@ fn sleep_on(fd: RawFd, timeout: Duration) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod misbehaving;

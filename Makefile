@@ -51,11 +51,13 @@ test-deep:
 	@scripts/deps deep
 	@scripts/test-deep $(ONLY)
 
-# The servers that are measured run the demo application.
+# The servers that are measured run the demo application, and the programs in C link the library as it
+# is installed.
 BENCH = $(CARGO) bench --quiet --features cli --bench awsgi --
 bench:
 	@scripts/deps bench
 	@$(EXAMPLES) applications
+	@$(MAKE) --no-print-directory --silent install PREFIX=/usr/local DESTDIR=$(CURDIR)/target/bench/install
 	@$(BENCH) $(ONLY)
 
 # 5,000 suspended requests against their bar.

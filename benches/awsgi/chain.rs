@@ -65,6 +65,5 @@ const fn oneshot(name: &'static str, sample: Take) -> Measure {
 fn sample<const PAIRS: u64, const MULTISHOT: bool>(side: Side) -> Outcome<Sample> {
     crate::machine::need_descriptors(2 * PAIRS + 50)?;
     let part = if MULTISHOT { "multishot" } else { "oneshot" };
-    let said = programs::run(&programs::of(side)?, part, PAIRS, HOPS)?;
-    Ok(Sample { value: said[0], aside: Vec::new() })
+    Ok(programs::sample(&programs::run(&programs::of(side)?, part, PAIRS, HOPS)?))
 }

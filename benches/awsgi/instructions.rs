@@ -41,5 +41,5 @@ fn sample(side: Side) -> Outcome<Sample> {
     let text = fs::read_to_string(&profile)?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals:")?.trim().parse().ok());
     let total: f64 = total.ok_or("callgrind wrote no totals")?;
-    Ok(Sample { value: total / said[1], aside: Vec::new() })
+    Ok(Sample { value: total / said[2], aside: Vec::new() })
 }

@@ -29,8 +29,7 @@ pub const THREADS: Measure = Measure {
 };
 
 fn owner(side: Side) -> Outcome<Sample> {
-    let said = programs::run(&programs::of(side)?, "owner", 64, 4_000_000)?;
-    Ok(Sample { value: said[0], aside: Vec::new() })
+    Ok(programs::sample(&programs::run(&programs::of(side)?, "owner", 64, 4_000_000)?))
 }
 
 fn threads(side: Side) -> Outcome<Sample> {

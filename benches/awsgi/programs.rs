@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::measure::{Outcome, Side};
+use crate::measure::{Outcome, Sample, Side};
 use crate::report::directory;
 
 /// The programs, and where their compiler's flags come from.
@@ -56,6 +56,11 @@ pub fn of(side: Side) -> Outcome<PathBuf> {
 /// Runs a part of a program; answers the numbers that it prints.
 pub fn run(program: &Path, part: &str, count: u64, events: u64) -> Outcome<Vec<f64>> {
     numbers(Command::new(program).args([part, &count.to_string(), &events.to_string()]))
+}
+
+/// A sample of what a program prints: its figure, and how long its thread ran.
+pub fn sample(said: &[f64]) -> Sample {
+    Sample { value: said[0], aside: vec![("processor time", said[1], "ns")] }
 }
 
 /// Runs a command; answers the numbers that it prints.

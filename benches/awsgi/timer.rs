@@ -81,13 +81,12 @@ fn run(side: Side, part: &str, count: u64, events: u64) -> Outcome<Vec<f64>> {
 }
 
 fn sample_replace<const COUNT: u64>(side: Side) -> Outcome<Sample> {
-    Ok(Sample { value: run(side, "timer", COUNT, OPERATIONS)?[0], aside: Vec::new() })
+    Ok(programs::sample(&run(side, "timer", COUNT, OPERATIONS)?))
 }
 
 fn sample_fire(side: Side) -> Outcome<Sample> {
     let (few, many) = (run(side, "fire", 100_000, 0)?, run(side, "fire", 1_000_000, 0)?);
-    Ok(Sample {
-        value: many[0],
-        aside: vec![(GROWTH, many[0] / few[0], ""), (LONGEST, many[1], "us")],
-    })
+    let mut sample = programs::sample(&many);
+    sample.aside.extend([(GROWTH, many[0] / few[0], ""), (LONGEST, many[2], "us")]);
+    Ok(sample)
 }

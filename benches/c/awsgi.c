@@ -172,8 +172,7 @@ static void owner(uint32_t unused, uint64_t events)
     batches = events / 640;
     owner_loop();
     batches = events / 64;
-    uint64_t ns = measured(owner_loop);
-    printf("%.3f\n", (double)ns / (double)(batches * 64));
+    print_each(measured(owner_loop), batches * 64, 0);
 }
 
 static void notify_one(size_t at)

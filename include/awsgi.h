@@ -257,15 +257,17 @@ typedef struct awsgi_member {
 } awsgi_member;
 
 /**
- * The ready members of a completed set, beyond the first, which the completion tells itself.
+ * The ready members of a completion's set, in the order of the set, the first included.
  *
- * completion: one of the last turn's; for a step, one of those it was called with.
- * members, capacity: where to write them, in elements.
+ * completion: one of the last turn's, for the host until its next turn; for a step, one of those it
+ *   was called with, until it returns; for a pool thread, the last it has waited for.
+ * members, capacity: where to write them, in elements; as many as fit. (NULL, 0) asks for the count
+ *   alone.
  * count: how many there are.
  *
- * Returns: AWSGI_E_UNSUPPORTED in this release: ask again for those you wait for; a wait answers
- *   at once for what is still ready.
- * Ownership: nothing is kept.
+ * Returns: AWSGI_OK; AWSGI_E_STALE later, and for what is not the completion of a wait;
+ *   AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Ownership: nothing is kept. A waitable that was closed since is 0.
  * Threads: owner, exchange.
  */
 AWSGI_API
@@ -285,7 +287,10 @@ awsgi_status awsgi_completion_members(const awsgi_completion *completion,
  * A mode: the host's loop watches awsgi_reactor_fd for reading; awsgi_reactor_turn never blocks.
  */
 #define AWSGI_NESTED 2
-/** A mode: the host has a wake hook and can watch no descriptor. Not in this release. */
+/**
+ * A mode: the host can watch no descriptor for us; a wake hook tells it to turn, and it sleeps no
+ * longer than next_deadline. awsgi_reactor_turn never blocks.
+ */
 #define AWSGI_DELEGATED 3
 
 /**
@@ -297,9 +302,12 @@ awsgi_status awsgi_completion_members(const awsgi_completion *completion,
  * A reactor flag: the host turns before it sleeps, so work made outside of a turn needs no signal.
  */
 #define AWSGI_HOST_TURNS_BEFORE_SLEEP 2
-/** A reactor flag: descriptors come as watch changes. Not in this release. */
+/**
+ * A reactor flag, delegated mode: descriptors come as watch changes, since the host can watch them;
+ * without it one thread of the library watches them for all reactors.
+ */
 #define AWSGI_HOST_WATCHES_DESCRIPTORS 4
-/** A reactor flag: turn.now is the clock. Not in this release. */
+/** A reactor flag, with AWSGI_HOST_HONOURS_DEADLINE, not in owned mode: turn.now is the clock. */
 #define AWSGI_HOST_GIVES_CLOCK 8
 
 /** A level of the log hook: something failed that somebody must look at. */
@@ -310,6 +318,12 @@ awsgi_status awsgi_completion_members(const awsgi_completion *completion,
 #define AWSGI_LOG_INFO 3
 /** A level of the log hook: for those who look for a fault. */
 #define AWSGI_LOG_DEBUG 4
+
+/**
+ * A kind of watch change: the handle is a descriptor, to be reported again and again while it is
+ * ready. Comes with AWSGI_HOST_WATCHES_DESCRIPTORS only.
+ */
+#define AWSGI_WATCH_DESCRIPTOR 2
 
 /** A flag of a turn: work is left; turn again before sleeping. */
 #define AWSGI_TURN_MORE 1
@@ -325,7 +339,7 @@ typedef struct awsgi_reactor awsgi_reactor;
 typedef struct awsgi_reactor_options {
     /** The size of this structure in bytes, set by AWSGI_REACTOR_OPTIONS_INIT. */
     size_t size;
-    /** AWSGI_OWNED (the default) or AWSGI_NESTED. */
+    /** AWSGI_OWNED (the default), AWSGI_NESTED or AWSGI_DELEGATED. */
     uint32_t mode;
     /** AWSGI_HOST_*, or 0. */
     uint32_t flags;
@@ -364,7 +378,7 @@ typedef struct awsgi_watch_change {
     uint64_t handle;
     /** What to watch it for; 0: stop. */
     uint32_t interest;
-    /** How to watch it. */
+    /** How to watch it: AWSGI_LEVEL, AWSGI_ONCE, or AWSGI_WATCH_DESCRIPTOR. */
     uint32_t kind;
 } awsgi_watch_change;
 
@@ -410,15 +424,51 @@ typedef struct awsgi_turn {
 #define AWSGI_TURN_INIT \
     { sizeof(awsgi_turn), AWSGI_FOREVER, 0, 0, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
 
+/** What a reactor has done since it was made, and what it holds. Begin with AWSGI_STATS_INIT. */
+typedef struct awsgi_stats {
+    /** The size of this structure in bytes, set by AWSGI_STATS_INIT. */
+    size_t size;
+    /** Turns. */
+    uint64_t turns;
+    /** Events of the kernel that were taken, and deadlines and expirations that came. */
+    uint64_t events;
+    /** Completions delivered: to the host, to exchanges, to futures. */
+    uint64_t completions;
+    /** Completions that nobody saw, because their waits were forgotten first. */
+    uint64_t stale;
+    /** Events and reports for which nobody waited. */
+    uint64_t spurious;
+    /**
+     * Events of files that live on although their descriptors were closed before their waitables.
+     */
+    uint64_t ghosts;
+    /** How often the selector was rebuilt to be rid of them. */
+    uint64_t rebuilds;
+    /** Watch changes handed to the host. */
+    uint64_t changes;
+    /** Signals to a sleeping owner, or calls of the wake hook. */
+    uint64_t signals;
+    /** Waits now: those that were not delivered. */
+    uint64_t waits;
+    /** Waitables now. */
+    uint64_t waitables;
+} awsgi_stats;
+
+/** Initialises an awsgi_stats: its size, and zero otherwise. */
+#define AWSGI_STATS_INIT \
+    { sizeof(awsgi_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
 /**
  * Makes a reactor. The calling thread owns it.
  *
  * options: what it is to be; NULL for the defaults.
  * reactor: the reactor.
  *
- * Returns: AWSGI_OK; AWSGI_E_INVALID for a mode or flag that does not exist;
- *   AWSGI_E_UNSUPPORTED for one that is only announced; AWSGI_E_OS if the kernel has no
- *   descriptor or memory for it; AWSGI_E_LIMIT beyond 1,024 reactors in a process.
+ * Returns: AWSGI_OK; AWSGI_E_INVALID for a mode or flag that does not exist, and for what excludes
+ *   each other: delegated mode without a wake hook, a wake hook or
+ *   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
+ *   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
+ *   AWSGI_E_LIMIT beyond 1,024 reactors in a process.
  * Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
  * Threads: any.
  */
@@ -460,13 +510,16 @@ AWSGI_API awsgi_status awsgi_reactor_fd(awsgi_reactor *reactor, awsgi_os_handle 
 /**
  * The reactor's clock.
  *
- * ns: the time in nanoseconds: CLOCK_MONOTONIC.
+ * ns: the time in nanoseconds: CLOCK_MONOTONIC, or with AWSGI_HOST_GIVES_CLOCK what the last turn was
+ *   given, 0 before the first.
  *
  * Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: nothing is kept.
  * Threads: owner, exchange.
  */
-AWSGI_API awsgi_status awsgi_reactor_now(awsgi_reactor *reactor, uint64_t *ns);
+AWSGI_API
+awsgi_status awsgi_reactor_now(awsgi_reactor *reactor,
+                               uint64_t *ns);
 
 /**
  * One bounded step: takes what happened, runs applications that can go on, and writes the
@@ -490,6 +543,20 @@ AWSGI_API awsgi_status awsgi_reactor_turn(awsgi_reactor *reactor, awsgi_turn *tu
  * Threads: any.
  */
 AWSGI_API awsgi_status awsgi_reactor_stop(awsgi_reactor *reactor);
+
+/**
+ * Counts what a reactor has done so far.
+ *
+ * stats: in: its size; out: the rest.
+ *
+ * Returns: AWSGI_OK; AWSGI_E_INVALID if size was not set; AWSGI_E_THREAD; AWSGI_E_NULL;
+ *   AWSGI_E_STALE for a reactor that was freed. On error the counts are zero.
+ * Ownership: nothing is kept.
+ * Threads: owner.
+ */
+AWSGI_API
+awsgi_status awsgi_reactor_stats(awsgi_reactor *reactor,
+                                 awsgi_stats *stats);
 
 /**
  * Begins the end: every wait completes as AWSGI_CLOSED, every exchange ends, nothing new is taken.
@@ -518,9 +585,18 @@ AWSGI_API awsgi_status awsgi_reactor_free(awsgi_reactor *reactor);
 /** A flag of awsgi_waitable_descriptor: the descriptor is closed with its waitable. */
 #define AWSGI_OWN 1
 
-/** A flag of awsgi_waitable_foreign: the host repeats its report while the object is ready. */
+/** A flag of awsgi_waitable_event: it counts how often it is notified. */
+#define AWSGI_COUNTER 1
+
+/**
+ * A flag of awsgi_waitable_foreign: the host repeats its report while the object is ready, and a
+ * watch change holds until the next.
+ */
 #define AWSGI_LEVEL 0
-/** A flag of awsgi_waitable_foreign: the host reports once for each watch change. */
+/**
+ * A flag of awsgi_waitable_foreign: the host reports once for each watch change: at once if the
+ * object is ready, else when it becomes so.
+ */
 #define AWSGI_ONCE 1
 
 /** A report about a waitable. */
@@ -557,14 +633,19 @@ awsgi_status awsgi_waitable_descriptor(awsgi_reactor *reactor,
                                        awsgi_waitable *waitable);
 
 /**
- * Makes a waitable of something that only the host can watch: a channel, a stream, a source.
+ * Makes a waitable of something that only the host can watch: a channel, a stream, a source. A
+ * turn's watch changes say when to watch it; the host reports with awsgi_notify. What is neither
+ * AWSGI_LEVEL nor AWSGI_ONCE, such as a queue that other threads push to, is an event.
  *
- * handle: the host's own name for it.
+ * handle: the host's own name for it, which comes back in the watch changes.
  * flags: AWSGI_LEVEL or AWSGI_ONCE.
  * waitable: the waitable.
  *
- * Returns: AWSGI_E_UNSUPPORTED in this release; use an event.
- * Ownership: the object stays the host's.
+ * Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_INVALID for a flag that does not exist;
+ *   AWSGI_E_CLOSED while the reactor closes; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Ownership: the object stays the host's; the waitable as for awsgi_waitable_descriptor. After
+ *   awsgi_waitable_close a last watch change, with an interest of 0, has the host stop, if it was
+ *   watching.
  * Threads: owner.
  */
 AWSGI_API
@@ -574,10 +655,10 @@ awsgi_status awsgi_waitable_foreign(awsgi_reactor *reactor,
                                     awsgi_waitable *waitable);
 
 /**
- * Makes an event: a flag that awsgi_notify sets from any thread, and that stays set until it is
- * taken.
+ * Makes an event: a flag, or with AWSGI_COUNTER a counter, that awsgi_notify sets from any thread,
+ * and that stays set until it is taken.
  *
- * flags: 0.
+ * flags: 0, or AWSGI_COUNTER.
  * waitable: the waitable.
  *
  * Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_INVALID for a flag that does not exist;
@@ -591,13 +672,16 @@ awsgi_status awsgi_waitable_event(awsgi_reactor *reactor,
                                   awsgi_waitable *waitable);
 
 /**
- * Makes a timer.
+ * Makes a timer. It is AWSGI_READABLE from its first expiration on, until that is taken, and again
+ * after each period. It neither drifts nor catches up: after a delay it counts what was missed. A
+ * timer for which nobody waits costs nothing.
  *
- * first: when it first expires, in nanoseconds of the reactor's clock.
- * period: nanoseconds between further expirations; 0: none.
+ * first: when it first expires, in nanoseconds of the reactor's clock; AWSGI_NOW: it has already.
+ * period: nanoseconds between further expirations; 0: there are none.
  * waitable: the waitable.
  *
- * Returns: AWSGI_E_UNSUPPORTED in this release; a wait on an empty set with a deadline is a sleep.
+ * Returns: AWSGI_OK; AWSGI_E_INVALID for AWSGI_FOREVER; AWSGI_E_LIMIT; AWSGI_E_CLOSED while the
+ *   reactor closes; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: as for awsgi_waitable_descriptor.
  * Threads: owner, exchange.
  */
@@ -608,27 +692,48 @@ awsgi_status awsgi_waitable_timer(awsgi_reactor *reactor,
                                   awsgi_waitable *waitable);
 
 /**
- * Takes what an event holds, and clears it.
+ * Takes what a waitable holds, and clears it.
  *
- * value: 1 if it was notified since it was last taken, else 0.
+ * value: of an event 1 if it was notified since it was last taken, else 0; of a counter how often it
+ *   was notified; of a timer how often it has expired.
  *
- * Returns: AWSGI_OK; AWSGI_E_UNSUPPORTED for what is not an event; AWSGI_E_STALE; AWSGI_E_THREAD;
+ * Returns: AWSGI_OK; AWSGI_E_UNSUPPORTED for what holds nothing; AWSGI_E_STALE; AWSGI_E_THREAD;
  *   AWSGI_E_NULL.
  * Ownership: nothing is kept.
  * Threads: owner, exchange.
  */
-AWSGI_API awsgi_status awsgi_waitable_take(awsgi_waitable waitable, uint64_t *value);
+AWSGI_API
+awsgi_status awsgi_waitable_take(awsgi_waitable waitable,
+                                 uint64_t *value);
 
 /**
- * Names a waitable for people who look.
+ * Names a waitable, for people who look; see awsgi_waitable_describe.
  *
- * label, len: the name in UTF-8, in bytes.
+ * label, len: the name in UTF-8, in bytes; an empty one takes the old one away.
  *
- * Returns: AWSGI_E_UNSUPPORTED in this release.
+ * Returns: AWSGI_OK; AWSGI_E_INVALID if it is not UTF-8; AWSGI_E_STALE; AWSGI_E_THREAD;
+ *   AWSGI_E_NULL.
  * Ownership: the name is copied.
  * Threads: owner, exchange.
  */
 AWSGI_API awsgi_status awsgi_waitable_label(awsgi_waitable waitable, const char *label, size_t len);
+
+/**
+ * Says in words what a waitable is, its label, and what is waited for, for people who look.
+ *
+ * text, capacity: where to write it, in bytes; as much as fits, ended by a NUL. (NULL, 0) asks for
+ *   the length alone.
+ * len: how long it is without the NUL; may be NULL.
+ *
+ * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Ownership: nothing is kept.
+ * Threads: owner, exchange.
+ */
+AWSGI_API
+awsgi_status awsgi_waitable_describe(awsgi_waitable waitable,
+                                     char *text,
+                                     size_t capacity,
+                                     size_t *len);
 
 /**
  * Ends a waitable. The waits on it complete as AWSGI_CLOSED. Close it before its descriptor.
@@ -636,30 +741,35 @@ AWSGI_API awsgi_status awsgi_waitable_label(awsgi_waitable waitable, const char 
  * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_STATE for an exchange's own waitable, which ends with
  *   the exchange; AWSGI_E_THREAD, also for a pool thread and a waitable that its exchange did not
  *   make.
- * Ownership: the token is void; a descriptor given with AWSGI_OWN is closed.
+ * Ownership: the token is void; a descriptor given with AWSGI_OWN is closed, where the host watches
+ *   it in the turn after the one that has the host stop.
  * Threads: owner, exchange.
  */
 AWSGI_API awsgi_status awsgi_waitable_close(awsgi_waitable waitable);
 
 /**
- * Sets an event. Safe on any thread, also after the event or its reactor is gone.
+ * Sets an event, adds one to a counter, or reports what a foreign waitable is ready for. Takes no
+ * lock and allocates nothing. Safe on any thread, also after the waitable or its reactor is gone.
  *
  * ready: what happened: AWSGI_READABLE, ... ; it completes the waits that ask for it.
  *
- * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable.
+ * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable
+ *   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that was notified more than
+ *   67 million times since its reactor's last turn; AWSGI_E_FORKED.
  * Ownership: nothing is kept.
  * Threads: any.
  */
 AWSGI_API awsgi_status awsgi_notify(awsgi_waitable waitable, uint32_t ready);
 
 /**
- * Sets many events.
+ * The same for many waitables.
  *
  * notices, count: what happened to which.
- * stale: how many of them named an event that is gone; may be NULL. The others were set.
+ * stale: how many of them named a waitable that is gone; may be NULL. The others were notified.
  *
- * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness, and
- *   with the others set, if one names a waitable that is no event; AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing done, if one has bits that are no readiness, and
+ *   with the others notified, if one names a waitable that tells by itself; AWSGI_E_NULL; otherwise
+ *   as for awsgi_notify, with the others notified.
  * Ownership: the array stays the caller's.
  * Threads: any.
  */
@@ -670,9 +780,15 @@ awsgi_status awsgi_notify_many(const awsgi_notice *notices,
 
 /* ---- Waits: wake me when any of these is ready, or at this deadline ------------------------------- */
 
-/** A flag of a wait: it completes at each readiness. Not in this release. */
+/**
+ * A flag of a wait: it completes at each readiness of its one waitable, each time but the last with
+ * AWSGI_MORE. After each completion drain the descriptor, or call awsgi_wait_rearm.
+ */
 #define AWSGI_MULTISHOT 1
-/** A flag of a wait: its interest is dropped as soon as it completed. Not in this release. */
+/**
+ * A flag of a wait: what it waits for is dealt with on another thread, so the host is to stop
+ * watching a foreign waitable for it as soon as it has ended.
+ */
 #define AWSGI_OFF_LOOP 2
 
 /** A member of a set. */
@@ -693,12 +809,16 @@ typedef struct awsgi_wait_spec {
     const awsgi_watch *set;
     /** How many waitables; 65,535 at most. */
     size_t count;
-    /** How many of them have to be ready: 0 or 1 for any. More is not in this release. */
+    /**
+     * How many of them have to be ready: 0 or 1 for any, count for all. One counts from the first
+     * time it was ready.
+     */
     uint32_t at_least;
-    /** 0. AWSGI_MULTISHOT and AWSGI_OFF_LOOP are not in this release. */
+    /** AWSGI_MULTISHOT, with a set of one; AWSGI_OFF_LOOP; or 0. */
     uint32_t flags;
     /**
      * When it ends as AWSGI_TIMED_OUT, in nanoseconds of the reactor's clock; AWSGI_NOW asks once.
+     * A multishot wait ends then, too.
      */
     uint64_t deadline;
     /** Comes back in the completion. */
@@ -710,8 +830,9 @@ typedef struct awsgi_wait_spec {
     { sizeof(awsgi_wait_spec), NULL, 0, 0, 0, AWSGI_FOREVER, 0 }
 
 /**
- * Starts a wait of the host's: it completes in a turn's array, exactly once. When this returns
- * AWSGI_OK the kernel already watches.
+ * Starts a wait of the host's: it completes in a turn's array, exactly once, or with
+ * AWSGI_MULTISHOT at each readiness and once more when it ends. When this returns AWSGI_OK the
+ * kernel already watches.
  *
  * spec: the question; it and its set are copied.
  * wait: the wait's token; may be NULL.
@@ -748,9 +869,12 @@ AWSGI_API awsgi_status awsgi_wait_cancel(awsgi_wait wait);
 AWSGI_API awsgi_status awsgi_wait_forget(awsgi_wait wait);
 
 /**
- * Has a multishot wait report again if its waitable is still ready.
+ * Has a multishot wait report again if its waitable is still ready, for who has not drained it. One
+ * that has ended, but was not delivered, is left as it is.
  *
- * Returns: AWSGI_E_UNSUPPORTED in this release, which has no multishot waits.
+ * Returns: AWSGI_OK; AWSGI_E_STATE for a wait without AWSGI_MULTISHOT; AWSGI_E_STALE once its last
+ *   completion was delivered; AWSGI_E_OS with the errno of a descriptor that cannot be watched any
+ *   more; AWSGI_E_THREAD.
  * Ownership: nothing is kept.
  * Threads: owner, exchange.
  */
@@ -1049,6 +1173,10 @@ typedef struct awsgi_api {
                                          const void *data,
                                          size_t len,
                                          size_t *taken);
+    awsgi_status (*awsgi_waitable_describe)(awsgi_waitable waitable,
+                                            char *text,
+                                            size_t capacity,
+                                            size_t *len);
 } awsgi_api;
 
 /** The entry point of an application. */

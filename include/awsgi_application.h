@@ -82,6 +82,7 @@ __attribute__((weak, visibility("hidden"))) const awsgi_api *awsgi_table;
 #define awsgi_exchange_read AWSGI_TABLE(awsgi_exchange_read)
 #define awsgi_exchange_start AWSGI_TABLE(awsgi_exchange_start)
 #define awsgi_exchange_write AWSGI_TABLE(awsgi_exchange_write)
+#define awsgi_waitable_describe AWSGI_TABLE(awsgi_waitable_describe)
 
 #endif /* AWSGI_APPLICATION */
 

@@ -22,9 +22,12 @@ pub mod server;
 #[allow(unsafe_code)]
 mod sources;
 
-pub use crate::core::{Completion, Deadline, Kind, Outcome, Readiness, Token, WaitSpec, Watch};
+pub use crate::core::{
+    Completion, Deadline, Kind, Member, Outcome, Readiness, Token, WaitSpec, Watch,
+};
 pub use crate::error::{Error, Result, Status};
 pub use crate::reactor::{
-    Log, Mode, Reactor, ReactorOptions, Released, Report, Spawn, Stopper, Turn, level, notify,
-    wait_cancel, wait_forget, waitable_close, waitable_take,
+    Log, Mode, Reactor, ReactorOptions, Released, Report, Spawn, Stats, Stopper, Turn, Waiting,
+    Wake, WatchChange, Watching, completion_members, level, notify, wait_cancel, wait_forget,
+    wait_rearm, waitable_close, waitable_describe, waitable_label, waitable_take,
 };

@@ -1,6 +1,7 @@
 //! Core, sources and clock together: a reactor, and its turn.
 
 mod cell;
+mod future;
 mod state;
 mod tokens;
 mod turn;
@@ -9,16 +10,21 @@ use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 
 pub(crate) use cell::ReactorCell;
+pub use future::Waiting;
 pub(crate) use state::State;
-pub use tokens::{notify, wait_cancel, wait_forget, waitable_close, waitable_take};
+pub use tokens::{
+    completion_members, notify, wait_cancel, wait_forget, wait_rearm, waitable_close,
+    waitable_describe, waitable_label, waitable_take,
+};
 
 use crate::core::slots::stale;
-use crate::core::{Completion, Deadline, Owner, Source, Token, WaitSpec};
+use crate::core::{Completion, Deadline, How, New, Owner, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
-use crate::sources::selector::{MioSelector, Selector};
-use crate::sources::{clock, fork};
+use crate::sources::fork;
+use crate::sources::selector::{Factory, MioSelector};
 
 /// How important a line for the log hook is.
 pub mod level {
@@ -42,11 +48,70 @@ pub enum Mode {
     Owned,
     /// The host's loop watches [`Reactor::fd`]; `turn` never blocks.
     Nested,
+    /// The host can watch no descriptor for us: a wake hook tells it to turn, and it sleeps no
+    /// longer than `next_deadline`; `turn` never blocks.
+    Delegated,
+}
+
+/// How a host watches a foreign waitable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// It repeats its report while the object is ready.
+    Level,
+    /// It reports once for each change: at once if the object is ready, else when it becomes so.
+    Once,
+    /// The object is a descriptor, whose number is the handle; its report is repeated while it is
+    /// ready.
+    Descriptor,
+}
+
+/// What the reactor asks of a host for a foreign waitable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchChange {
+    /// What to notify when the object is ready.
+    pub waitable: Token,
+    /// The host's own name for the object.
+    pub handle: u64,
+    /// What to watch it for, in place of what was said before; nothing: stop.
+    pub interest: Readiness,
+    /// How to watch it.
+    pub how: Watching,
+}
+
+/// What a reactor has done since it was made, and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Turns.
+    pub turns: u64,
+    /// Events of the selector that were taken, and deadlines and expirations that came.
+    pub events: u64,
+    /// Completions delivered: to the host, to exchanges, to futures.
+    pub completions: u64,
+    /// Completions that nobody saw, because their waits were forgotten first.
+    pub stale: u64,
+    /// Events and reports for which nobody waited.
+    pub spurious: u64,
+    /// Events of files that live on although their descriptors were closed before their waitables.
+    pub ghosts: u64,
+    /// How often the selector was rebuilt to be rid of them.
+    pub rebuilds: u64,
+    /// Watch changes handed to the host.
+    pub changes: u64,
+    /// Signals to a sleeping owner, or calls of the wake hook.
+    pub signals: u64,
+    /// Waits now: those that were not delivered.
+    pub waits: u64,
+    /// Waitables now.
+    pub waitables: u64,
 }
 
 /// Takes a line that the library has to say: its level (see [`level`]) and the line. It may be
 /// called on any thread, and may call nothing of this library.
 pub type Log = Arc<dyn Fn(i32, &str) + Send + Sync>;
+
+/// Tells the host to turn soon. It may be called on any thread, at most once between the starts of
+/// two turns, and may call nothing of this library.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Starts a thread for the library and runs the function on it; the name is for people who look.
 pub type Spawn = Arc<dyn Fn(Box<dyn FnOnce() + Send>, &str) -> Result<()> + Send + Sync>;
@@ -60,6 +125,13 @@ pub struct ReactorOptions {
     pub host_honours_deadline: bool,
     /// Nested: the host turns before it sleeps, so work made outside of a turn needs no signal.
     pub host_turns_before_sleep: bool,
+    /// Delegated: descriptors come as watch changes, because the host can watch them; otherwise a
+    /// thread of the library's watches them.
+    pub host_watches_descriptors: bool,
+    /// Nested with `host_honours_deadline`, or delegated: [`Turn::now`] is the clock.
+    pub host_gives_clock: bool,
+    /// Delegated: wakes the host.
+    pub wake: Option<Wake>,
     /// Waitables at once.
     pub max_waitables: u32,
     /// Waits at once.
@@ -76,6 +148,9 @@ impl Default for ReactorOptions {
             mode: Mode::Owned,
             host_honours_deadline: false,
             host_turns_before_sleep: false,
+            host_watches_descriptors: false,
+            host_gives_clock: false,
+            wake: None,
             max_waitables: 1 << 22,
             max_waits: 1 << 22,
             spawn: None,
@@ -84,20 +159,57 @@ impl Default for ReactorOptions {
     }
 }
 
+impl ReactorOptions {
+    /// Refuses what cannot be together.
+    fn check(&self) -> Result<()> {
+        let invalid = |sentence: &'static str| Err(Error::new(Status::Invalid, sentence));
+        let delegated = self.mode == Mode::Delegated;
+        if delegated && self.wake.is_none() {
+            return invalid("a delegated reactor needs a wake hook, or nobody would turn it");
+        }
+        if !delegated && self.wake.is_some() {
+            return invalid("a wake hook is for delegated mode: leave it out, or choose that mode");
+        }
+        if !delegated && self.host_watches_descriptors {
+            return invalid(
+                "only a delegated reactor gives its descriptors to the host: leave \
+                 HOST_WATCHES_DESCRIPTORS out, or choose delegated mode",
+            );
+        }
+        if self.host_gives_clock && (self.mode == Mode::Owned || !self.host_honours_deadline) {
+            return invalid(
+                "a host that gives the clock does the sleeping, too: nested or delegated mode, and \
+                 HOST_HONOURS_DEADLINE",
+            );
+        }
+        Ok(())
+    }
+}
+
 /// What a turn may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
     /// Owned mode: until when it may block.
     pub deadline: Deadline,
+    /// The time, in nanoseconds, where the host gives the clock.
+    pub now: u64,
     /// Events taken and steps run; 0 for the default, 1024.
     pub budget: u32,
     /// Completions delivered at most; the rest stays queued.
     pub capacity: usize,
+    /// Watch changes delivered at most; the rest stays queued.
+    pub changes: usize,
 }
 
 impl Default for Turn {
     fn default() -> Turn {
-        Turn { deadline: Deadline::NOW, budget: 0, capacity: usize::MAX }
+        Turn {
+            deadline: Deadline::NOW,
+            now: 0,
+            budget: 0,
+            capacity: usize::MAX,
+            changes: usize::MAX,
+        }
     }
 }
 
@@ -106,6 +218,8 @@ impl Default for Turn {
 pub struct Report {
     /// How many completions were delivered.
     pub completions: usize,
+    /// How many watch changes were delivered.
+    pub changes: usize,
     /// When the next turn is due at the latest.
     pub next_deadline: Deadline,
     /// Work is left: turn again before sleeping.
@@ -187,20 +301,21 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// `Os` if the kernel gives no selector; `Limit` if the process has 1,024 reactors.
+    /// `Invalid` for options that exclude each other; `Os` if the kernel gives no selector; `Limit`
+    /// if the process has 1,024 reactors.
     pub fn new(options: &ReactorOptions) -> Result<Reactor> {
-        let selector = MioSelector::new()
-            .map_err(|error| Error::os("making a selector (epoll_create1)", &error))?;
-        Reactor::with_selector(options, Box::new(selector))
+        Reactor::with_selectors(options, Box::new(|| Ok(Box::new(MioSelector::new()?))))
     }
 
-    fn with_selector(options: &ReactorOptions, selector: Box<dyn Selector>) -> Result<Reactor> {
+    fn with_selectors(options: &ReactorOptions, selectors: Factory) -> Result<Reactor> {
+        options.check()?;
         let forks = fork::forks();
         let cell = ReactorCell::unused()?;
         let made = cell.state.adopt().and_then(|()| {
             cell.forks.store(forks, Ordering::Relaxed);
             cell.stop.store(false, Ordering::Relaxed);
-            let state = State::new(cell, options, selector)?;
+            cell.choose_clock(options.host_gives_clock);
+            let state = State::new(cell, options, selectors)?;
             cell.state.with(|slot| *slot = Some(state))
         });
         match made {
@@ -268,14 +383,14 @@ impl Reactor {
         })?
     }
 
-    /// The reactor's clock: CLOCK_MONOTONIC in nanoseconds.
+    /// The reactor's clock in nanoseconds: CLOCK_MONOTONIC, or what the host gave last.
     ///
     /// # Errors
     ///
     /// `Thread` elsewhere than where the reactor's functions may be called.
     pub fn now(&self) -> Result<u64> {
         if !self.cell.is_owner() && crate::gateway::runs_here(self.cell.number) {
-            return Ok(clock::now());
+            return Ok(self.cell.now());
         }
         self.with(|state| state.now())
     }
@@ -305,27 +420,70 @@ impl Reactor {
     /// waitable owns it; `Limit`.
     pub fn descriptor(&self, fd: RawFd, own: bool) -> Result<Token> {
         self.act(move |state, caller| {
-            state.descriptors.check(fd)?;
-            if own {
-                state.check_not_given(fd)?;
-            }
-            let waitable = state.core.open(Source::Descriptor { fd, own }, caller.exchange())?;
-            state.descriptors.add(fd, waitable.slot());
-            Ok(waitable.to_bits())
+            state.open_descriptor(fd, own, caller.exchange()).map(Token::to_bits)
         })
         .map(Token::from_bits)
     }
 
-    /// Makes an event: a flag that [`notify`] sets from any thread.
+    fn open(&self, new: New) -> Result<Token> {
+        self.act(move |state, caller| state.core.open(new, caller.exchange()).map(Token::to_bits))
+            .map(Token::from_bits)
+    }
+
+    /// Makes an event: a flag that [`notify`] sets from any thread, until it is taken.
     ///
     /// # Errors
     ///
     /// `Limit`.
     pub fn event(&self) -> Result<Token> {
-        self.act(|state, caller| {
-            state.core.open(Source::Event, caller.exchange()).map(Token::to_bits)
-        })
-        .map(Token::from_bits)
+        self.open(New::Event { counter: false })
+    }
+
+    /// Makes a counter: an event that counts how often it is notified.
+    ///
+    /// # Errors
+    ///
+    /// `Limit`.
+    pub fn counter(&self) -> Result<Token> {
+        self.open(New::Event { counter: true })
+    }
+
+    /// Makes a timer. It is READABLE from its `first` expiration on, in nanoseconds of the
+    /// reactor's clock, until that is taken, and again after each `period`, unless that is 0. It
+    /// neither drifts nor catches up: after a delay it counts what was missed.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if it would never expire; `Limit`.
+    pub fn timer(&self, first: Deadline, period: u64) -> Result<Token> {
+        if first == Deadline::FOREVER {
+            return Err(Error::new(
+                Status::Invalid,
+                "a timer that first expires never would be waited for in vain: give it a time",
+            ));
+        }
+        self.open(New::Timer { first: first.nanoseconds(), period })
+    }
+
+    /// Makes a waitable of something that only the host can watch, by the host's own name for it.
+    /// The host is told by watch changes when to watch it, and reports with [`notify`].
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for [`Watching::Descriptor`], which is what [`Reactor::descriptor`] makes;
+    /// `Limit`.
+    pub fn foreign(&self, handle: u64, how: Watching) -> Result<Token> {
+        let how = match how {
+            Watching::Level => How::Level,
+            Watching::Once => How::Once,
+            Watching::Descriptor => {
+                return Err(Error::new(
+                    Status::Invalid,
+                    "a descriptor is no foreign waitable: make one of it with descriptor",
+                ));
+            }
+        };
+        self.open(New::Foreign { handle, how })
     }
 
     /// Starts a wait of the host's.
@@ -344,15 +502,32 @@ impl Reactor {
     ///
     /// `Reentrant` inside a turn, `Thread` elsewhere than on the owner's thread; `Os` if the
     /// selector cannot be asked.
-    pub fn turn(&self, turn: &Turn, mut sink: impl FnMut(Completion)) -> Result<Report> {
+    pub fn turn(&self, turn: &Turn, sink: impl FnMut(Completion)) -> Result<Report> {
+        self.turn_and_watch(&Turn { changes: 0, ..*turn }, sink, |_| ())
+    }
+
+    /// The same, for a host with foreign waitables: what it has to watch for them goes to `watch`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Reactor::turn`].
+    pub fn turn_and_watch(
+        &self,
+        turn: &Turn,
+        mut sink: impl FnMut(Completion),
+        mut watch: impl FnMut(WatchChange),
+    ) -> Result<Report> {
         self.outside_step("turn")?;
         let budget = if turn.budget == 0 { BUDGET } else { turn.budget };
         self.with(|state| state.turning = true)?;
         let _turning = Turning(self);
         let report = self
             .with(|state| state.harvest(turn, budget))?
-            .and_then(|steps| self.run_steps(steps))
-            .and_then(|()| self.with(|state| state.deliver(turn.capacity, &mut sink))?);
+            .and_then(|harvest| {
+                harvest.wakers.into_iter().for_each(Waker::wake);
+                self.run_steps(harvest.steps)
+            })
+            .and_then(|()| self.with(|state| state.deliver(turn, &mut sink, &mut watch))?);
         if report.is_err() {
             // The host may sleep after this turn as after any other.
             self.with(|state| state.may_sleep())?;
@@ -379,6 +554,15 @@ impl Reactor {
     /// [`Stopper`].
     pub fn stopper(&self) -> Stopper {
         Stopper { cell: self.cell }
+    }
+
+    /// What it has done so far.
+    ///
+    /// # Errors
+    ///
+    /// `Thread` elsewhere than on the owner's thread.
+    pub fn stats(&self) -> Result<Stats> {
+        self.with(|state| state.stats())
     }
 
     /// Completes every wait as closed and ends every exchange; nothing new is taken. Turn until

@@ -141,10 +141,11 @@ fn layouts(ours: &mut BTreeMap<String, i128>) {
         awsgi_watch_change { waitable, handle, interest, kind }
         awsgi_turn { size, deadline, now, budget, reserved, done, done_cap, changes, changes_cap, done_n, changes_n, next_deadline, flags, reserved_out }
         awsgi_notice { waitable, ready, pad }
+        awsgi_stats { size, turns, events, completions, stale, spurious, ghosts, rebuilds, changes, signals, waits, waitables }
         awsgi_watch { waitable, interest, pad }
         awsgi_wait_spec { size, set, count, at_least, flags, deadline, user_data }
         awsgi_application { size, abi, style, name, load, worker, run, close, worker_end, unload, app }
-        awsgi_api { size, abi, reserved, awsgi_status_name, awsgi_last_error, awsgi_version, awsgi_completion_members, awsgi_reactor_now, awsgi_waitable_descriptor, awsgi_waitable_event, awsgi_waitable_timer, awsgi_waitable_take, awsgi_waitable_label, awsgi_waitable_close, awsgi_notify, awsgi_notify_many, awsgi_wait_cancel, awsgi_wait_forget, awsgi_wait_rearm, awsgi_exchange_wait, awsgi_exchange_await, awsgi_exchange_environ, awsgi_exchange_environ_each, awsgi_exchange_self, awsgi_exchange_reactor, awsgi_exchange_now, awsgi_exchange_read, awsgi_exchange_start, awsgi_exchange_write }
+        awsgi_api { size, abi, reserved, awsgi_status_name, awsgi_last_error, awsgi_version, awsgi_completion_members, awsgi_reactor_now, awsgi_waitable_descriptor, awsgi_waitable_event, awsgi_waitable_timer, awsgi_waitable_take, awsgi_waitable_label, awsgi_waitable_close, awsgi_notify, awsgi_notify_many, awsgi_wait_cancel, awsgi_wait_forget, awsgi_wait_rearm, awsgi_exchange_wait, awsgi_exchange_await, awsgi_exchange_environ, awsgi_exchange_environ_each, awsgi_exchange_self, awsgi_exchange_reactor, awsgi_exchange_now, awsgi_exchange_read, awsgi_exchange_start, awsgi_exchange_write, awsgi_waitable_describe }
         awsgi_gateway_options { size, max_exchanges, max_waits_per_exchange, input_buffer, output_buffer, pool_threads, multithread, script_name }
         awsgi_request { size, method, target, protocol, scheme, remote_addr, server_name, remote_port, server_port, body, headers, header_count, content_length, user_data }
         awsgi_head { size, status, bodiless, headers, header_count, length }
@@ -167,6 +168,6 @@ fn constants(ours: &mut BTreeMap<String, i128>) {
         AWSGI_TURN_STOPPED AWSGI_TURN_CLOSED AWSGI_OWN AWSGI_LEVEL AWSGI_ONCE AWSGI_MULTISHOT
         AWSGI_OFF_LOOP AWSGI_DONE AWSGI_SUSPEND AWSGI_YIELD AWSGI_STEPS AWSGI_STRAIGHT
         AWSGI_BLOCKING AWSGI_HEAD AWSGI_BODY AWSGI_ROOM AWSGI_END AWSGI_ABORT AWSGI_SERVER_FD
-        AWSGI_UNLIMITED
+        AWSGI_UNLIMITED AWSGI_COUNTER AWSGI_WATCH_DESCRIPTOR
     }
 }

@@ -176,6 +176,7 @@ impl Waits {
             deadline: Deadline::NOW,
             budget: self.random.below(5) as u32,
             capacity: self.random.below(6),
+            ..Turn::default()
         };
         let mut done = Vec::new();
         let report = self.reactor.turn(&turn, |completion| done.push(completion)).unwrap();
@@ -583,7 +584,12 @@ fn exchanges_of(style: Style, seed: u64) {
         } else {
             Deadline::NOW
         };
-        let turn = Turn { deadline, budget: random.below(8) as u32, capacity: random.below(5) };
+        let turn = Turn {
+            deadline,
+            budget: random.below(8) as u32,
+            capacity: random.below(5),
+            ..Turn::default()
+        };
         let mut done = Vec::new();
         reactor.turn(&turn, |completion| done.push(completion)).unwrap();
         for done in done {

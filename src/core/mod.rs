@@ -14,6 +14,7 @@ mod wait;
 
 pub(crate) use growth::more;
 pub use readiness::Readiness;
-pub(crate) use state::{Core, Limits, Owner, Source};
+pub(crate) use state::{Core, How, Limits, New, Owner, Source};
 pub use token::{Kind, MAX_REACTORS, Token};
-pub use wait::{Completion, Deadline, Outcome, WaitSpec, Watch};
+pub(crate) use wait::Question;
+pub use wait::{Completion, Deadline, Member, Outcome, WaitSpec, Watch};

@@ -1,9 +1,15 @@
 //! Slot words: the part of every object that any thread may look at.
 //!
-//! One atomic word a slot holds kind, generation and the bits that other threads have notified;
-//! a notify is a compare-and-swap and a push to an intrusive stack. Slots lie in chunks that are
-//! never returned, so a token that outlived its object meets a word that does not match, never
-//! freed memory. The next reactor of the same number inherits slots and generations.
+//! One atomic word a slot holds kind, generation and what other threads have notified: bits, and
+//! for counters how often. A notify is a compare-and-swap and a push to an intrusive stack. Slots
+//! lie in chunks that are never returned, so a token that outlived its object meets a word that
+//! does not match, never freed memory. The next reactor of the same number inherits slots and
+//! generations.
+//!
+//! Other threads change a word only by a compare-and-swap from a value that has LISTENS and their
+//! token's kind and generation. A generation never comes back, so a word that was free or did not
+//! listen when its owner looked stays so until the owner itself changes it: no locked instruction
+//! is needed to occupy a slot, nor to vacate one that does not listen.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,17 +22,39 @@ use crate::error::{Error, Result, Status};
 pub(crate) const NIL: u32 = u32::MAX;
 
 const FIRST_CHUNK: u32 = 64;
-/// Chunks double in size: 64, 128, ... so that this many hold every slot.
-const CHUNKS: usize = 19;
+/// One for each bit that may be the highest of a slot's number plus 64; the first six stay empty.
+const CHUNKS: usize = 32;
 
-// A word: pending readiness in bits 0..16, LINKED, LISTENS, kind in 20..24 (0: free), generation in 32..58.
-const PENDING: u64 = 0xffff;
-const LINKED: u64 = 1 << 16;
+// A word, from the lowest bit: pending readiness (6), LINKED, LISTENS, COUNTS, kind (4, none: the
+// slot is free), count (25), generation (26, 0: none is left).
+const PENDING: u64 = (1 << 6) - 1;
+/// In the inbox, or about to be pushed.
+const LINKED: u64 = 1 << 6;
 /// Other threads may notify it.
-const LISTENS: u64 = 1 << 17;
-const KIND_SHIFT: u32 = 20;
-const GENERATION_SHIFT: u32 = 32;
-const IDENTITY: u64 = !(PENDING | LINKED | LISTENS);
+const LISTENS: u64 = 1 << 7;
+/// Each notify of it counts.
+const COUNTS: u64 = 1 << 8;
+const KIND_SHIFT: u32 = 9;
+const KIND: u64 = 0xf << KIND_SHIFT;
+const ONCE: u64 = 1 << 13;
+const COUNT: u64 = (MAX_COUNT as u64) * ONCE;
+const GENERATION_SHIFT: u32 = 38;
+const IDENTITY: u64 = KIND | (MAX_GENERATION as u64) << GENERATION_SHIFT;
+
+/// How many notifies of a counter may lie in the inbox.
+pub(crate) const MAX_COUNT: u32 = (1 << 25) - 1;
+
+/// What of an object other threads may notify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listens {
+    /// Nothing.
+    No,
+    /// That it happened, however often.
+    Flag,
+    /// How often.
+    #[allow(dead_code)] // Until a reactor makes counters.
+    Counter,
+}
 
 struct Slot {
     word: AtomicU64,
@@ -45,14 +73,27 @@ fn identity(kind: Option<Kind>, generation: u32) -> u64 {
     kind.map_or(0, |kind| (kind as u64) << KIND_SHIFT) | u64::from(generation) << GENERATION_SHIFT
 }
 
+/// The word of a free slot.
+fn free(generation: u32) -> u64 {
+    identity(None, generation)
+}
+
+fn generation(word: u64) -> u32 {
+    (word >> GENERATION_SHIFT) as u32
+}
+
+/// A slot's chunk, and its place there. Chunks double in size, 64, 128, 256, ..., so that the highest
+/// bit of the number plus 64 names the chunk, and the bits below it the place.
+#[inline]
 fn place(slot: u32) -> (usize, usize) {
-    let shifted = slot + FIRST_CHUNK;
-    let chunk = shifted.ilog2() - FIRST_CHUNK.ilog2();
-    (chunk as usize, (shifted - (FIRST_CHUNK << chunk)) as usize)
+    let shifted = slot.wrapping_add(FIRST_CHUNK);
+    // The lowest bit decides nothing, and spares the case of zero.
+    let highest = (shifted | 1).ilog2();
+    (highest as usize, (shifted ^ 1 << highest) as usize)
 }
 
 impl Slots {
-    pub(crate) const fn new() -> Slots {
+    pub(crate) fn new() -> Slots {
         Slots {
             chunks: [const { OnceLock::new() }; CHUNKS],
             len: AtomicU32::new(0),
@@ -65,9 +106,16 @@ impl Slots {
         self.len.load(Ordering::Acquire)
     }
 
+    #[inline]
     fn get(&self, slot: u32) -> Option<&Slot> {
         let (chunk, index) = place(slot);
         self.chunks.get(chunk)?.get()?.get(index)
+    }
+
+    /// The word of a slot that was made.
+    #[inline]
+    fn word(&self, slot: u32) -> &AtomicU64 {
+        &self.get(slot).expect("a slot that was made").word
     }
 
     /// Makes one more slot. Owner only.
@@ -78,11 +126,8 @@ impl Slots {
         }
         let (chunk, _) = place(slot);
         self.chunks[chunk].get_or_init(|| {
-            (0..FIRST_CHUNK << chunk)
-                .map(|_| Slot {
-                    word: AtomicU64::new(identity(None, 1)),
-                    next: AtomicU32::new(NIL),
-                })
+            (0..1u32 << chunk)
+                .map(|_| Slot { word: AtomicU64::new(free(1)), next: AtomicU32::new(NIL) })
                 .collect()
         });
         self.len.store(slot + 1, Ordering::Release);
@@ -93,41 +138,51 @@ impl Slots {
     pub(crate) fn is_free(&self, slot: u32) -> bool {
         self.get(slot).is_some_and(|slot| {
             let word = slot.word.load(Ordering::Relaxed);
-            word & (0xf << KIND_SHIFT) == 0 && (word >> GENERATION_SHIFT) as u32 <= MAX_GENERATION
+            word & KIND == 0 && generation(word) != 0
         })
     }
 
-    /// Gives a free slot to an object, which other threads may notify if it `listens`; returns the
-    /// object's generation. Owner only.
-    pub(crate) fn occupy(&self, slot: u32, kind: Kind, listens: bool) -> u32 {
-        let word = &self.get(slot).expect("a slot that was made").word;
-        // Nobody else changes a free slot: its word matches no token.
-        let listens = if listens { LISTENS } else { 0 };
-        let before = word.fetch_or(identity(Some(kind), 0) | listens, Ordering::AcqRel);
-        debug_assert_eq!(before & (0xf << KIND_SHIFT), 0);
-        (before >> GENERATION_SHIFT) as u32
+    /// Gives a free slot to an object; returns the object's generation. Owner only.
+    pub(crate) fn occupy(&self, slot: u32, kind: Kind, listens: Listens) -> u32 {
+        let word = self.word(slot);
+        let before = word.load(Ordering::Relaxed);
+        debug_assert!(before & KIND == 0 && generation(before) != 0, "a free slot");
+        let listens = match listens {
+            Listens::No => 0,
+            Listens::Flag => LISTENS,
+            Listens::Counter => LISTENS | COUNTS,
+        };
+        // LINKED may be set: the slot lies in the inbox since its last object.
+        word.store(before | identity(Some(kind), 0) | listens, Ordering::Release);
+        generation(before)
     }
 
     /// Ends the object in a slot: every token of it is stale from here on. Answers whether the
     /// slot can be used again. Owner only.
     pub(crate) fn vacate(&self, slot: u32) -> bool {
-        let word = &self.get(slot).expect("a slot that was made").word;
+        let word = self.word(slot);
         let mut seen = word.load(Ordering::Relaxed);
-        loop {
-            let generation = (seen >> GENERATION_SHIFT) as u32 + 1;
-            // LINKED stays: the slot may still lie in the inbox, and must not be pushed twice.
-            let next = identity(None, generation) | seen & LINKED;
-            match word.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return generation <= MAX_GENERATION,
-                Err(now) => seen = now,
+        // The last one is followed by 0, with which a slot is never used again.
+        let generation = (generation(seen) + 1) & MAX_GENERATION;
+        // LINKED stays: the slot may still lie in the inbox, and must not be pushed twice.
+        if seen & LISTENS == 0 {
+            word.store(free(generation) | seen & LINKED, Ordering::Release);
+        } else {
+            while let Err(now) = word.compare_exchange_weak(
+                seen,
+                free(generation) | seen & LINKED,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                seen = now;
             }
         }
+        generation != 0
     }
 
     /// The token of the object in an occupied slot. Owner only.
     pub(crate) fn token(&self, kind: Kind, reactor: u16, slot: u32) -> Token {
-        let word = self.get(slot).expect("a slot that was made").word.load(Ordering::Relaxed);
-        Token::new(kind, reactor, (word >> GENERATION_SHIFT) as u32, slot)
+        Token::new(kind, reactor, generation(self.word(slot).load(Ordering::Relaxed)), slot)
     }
 
     /// Whether the token's object still lives. Any thread.
@@ -140,30 +195,31 @@ impl Slots {
         })
     }
 
-    /// Adds `bits` to what was notified of the token's object. Answers whether the inbox was
-    /// empty of it before, in which case the owner may have to be woken. Any thread.
+    /// Adds `bits` to what was notified of the token's object, and counts if it is a counter.
+    /// Answers whether the inbox was empty of it before, in which case the owner may have to be
+    /// woken. Any thread.
     pub(crate) fn notify(&self, token: Token, bits: Readiness) -> Result<bool> {
         let slot = self.get(token.slot()).ok_or_else(stale)?;
         let wanted = identity(token.kind(), token.generation());
-        let bits = u64::from(bits.bits()) & PENDING;
+        let set = u64::from(bits.bits()) & PENDING | LINKED;
         let mut seen = slot.word.load(Ordering::Relaxed);
         loop {
-            if seen & IDENTITY != wanted || wanted == 0 {
+            // Without a kind it would be equal to a free slot's.
+            if seen & IDENTITY != wanted || wanted & KIND == 0 {
                 return Err(stale());
             }
             if seen & LISTENS == 0 {
                 return Err(not_an_event());
             }
-            let next = seen | bits | LINKED;
-            if next == seen {
-                // The same bits, still to be drained: the drain's swap sees what was written
-                // before this, since the word has to be read again with Acquire.
-                match slot.word.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
-                    Ok(_) => return Ok(false),
-                    Err(now) => seen = now,
+            let mut next = seen | set;
+            if seen & COUNTS != 0 {
+                if seen & COUNT == COUNT {
+                    return Err(full());
                 }
-                continue;
+                next += ONCE;
             }
+            // Also where nothing changes: the drain that takes these bits must see what the
+            // caller wrote before.
             match slot.word.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) if seen & LINKED != 0 => return Ok(false),
                 Ok(_) => break,
@@ -192,12 +248,10 @@ impl Slots {
         self.inbox.load(Ordering::SeqCst) != NIL
     }
 
-    /// Takes everything notified, oldest first. Owner only.
-    pub(crate) fn drain(&self, mut each: impl FnMut(u32, Readiness)) {
+    /// Takes everything notified, oldest first, and how often: 1 for what does not count. Owner
+    /// only.
+    pub(crate) fn drain(&self, mut each: impl FnMut(u32, Readiness, u64)) {
         let mut newest = self.inbox.swap(NIL, Ordering::SeqCst);
-        if newest == NIL {
-            return;
-        }
         // The stack is newest first; turn it round in place.
         let mut oldest = NIL;
         while newest != NIL {
@@ -211,14 +265,25 @@ impl Slots {
             let slot = self.get(oldest).expect("a linked slot");
             // Read before LINKED is cleared: from then on another thread may push it again.
             let after = slot.next.load(Ordering::Relaxed);
-            let word = slot.word.fetch_and(!(PENDING | LINKED), Ordering::AcqRel);
+            let word = slot.word.fetch_and(!(PENDING | LINKED | COUNT), Ordering::AcqRel);
             let bits = Readiness::from_bits_truncate((word & PENDING) as u32);
-            if !bits.is_empty() && word & (0xf << KIND_SHIFT) != 0 {
-                each(oldest, bits);
+            // Nothing is pending where the object that was notified ended.
+            if !bits.is_empty() {
+                let times = if word & COUNTS != 0 { (word & COUNT) / ONCE } else { 1 };
+                each(oldest, bits, times);
             }
             oldest = after;
         }
     }
+}
+
+/// The answer to a notify of a counter that holds as many as it can.
+fn full() -> Error {
+    Error::new(
+        Status::Limit,
+        "the counter was notified 33,554,431 times since its reactor last turned: have the \
+         reactor turn, then notify again",
+    )
 }
 
 /// The answer to a notify of what tells by itself.
@@ -241,22 +306,24 @@ pub(crate) fn stale() -> Error {
 mod tests {
     use super::*;
 
-    fn occupied(slots: &Slots, kind: Kind) -> Token {
+    fn occupied(slots: &Slots, listens: Listens) -> Token {
         let slot = slots.grow().unwrap();
-        Token::new(kind, 0, slots.occupy(slot, kind, true), slot)
+        Token::new(Kind::Waitable, 0, slots.occupy(slot, Kind::Waitable, listens), slot)
+    }
+
+    fn drained(slots: &Slots) -> Vec<(u32, Readiness, u64)> {
+        let mut seen = Vec::new();
+        slots.drain(|slot, bits, times| seen.push((slot, bits, times)));
+        seen
     }
 
     #[test]
     fn every_slot_has_a_place_of_its_own() {
-        let mut expected = (0, 0);
+        let mut expected = (FIRST_CHUNK.ilog2() as usize, 0);
         for slot in 0..10_000 {
             let (chunk, index) = place(slot);
             assert_eq!((chunk, index), expected);
-            expected = if index + 1 == (FIRST_CHUNK << chunk) as usize {
-                (chunk + 1, 0)
-            } else {
-                (chunk, index + 1)
-            };
+            expected = if index + 1 == 1 << chunk { (chunk + 1, 0) } else { (chunk, index + 1) };
         }
         assert!(place(MAX_SLOTS as u32 - 1).0 < CHUNKS);
     }
@@ -264,12 +331,12 @@ mod tests {
     #[test]
     fn a_token_is_stale_once_its_object_ended() {
         let slots = Slots::new();
-        let token = occupied(&slots, Kind::Waitable);
+        let token = occupied(&slots, Listens::Flag);
         assert!(slots.is_live(token));
         assert!(slots.vacate(token.slot()));
         assert!(!slots.is_live(token));
         assert_eq!(slots.notify(token, Readiness::READABLE).unwrap_err().status(), Status::Stale);
-        let generation = slots.occupy(token.slot(), Kind::Waitable, true);
+        let generation = slots.occupy(token.slot(), Kind::Waitable, Listens::Flag);
         assert_eq!(generation, token.generation() + 1);
         assert!(!slots.is_live(token));
     }
@@ -277,7 +344,7 @@ mod tests {
     #[test]
     fn a_token_of_another_kind_is_stale() {
         let slots = Slots::new();
-        let token = occupied(&slots, Kind::Waitable);
+        let token = occupied(&slots, Listens::Flag);
         let forged = Token::new(Kind::Wait, 0, token.generation(), token.slot());
         assert!(!slots.is_live(forged));
     }
@@ -285,19 +352,17 @@ mod tests {
     #[test]
     fn notices_are_merged_and_drained_in_order() {
         let slots = Slots::new();
-        let a = occupied(&slots, Kind::Waitable);
-        let b = occupied(&slots, Kind::Waitable);
+        let a = occupied(&slots, Listens::Flag);
+        let b = occupied(&slots, Listens::Flag);
         assert!(slots.notify(b, Readiness::READABLE).unwrap());
         assert!(slots.notify(a, Readiness::WRITABLE).unwrap());
         assert!(!slots.notify(b, Readiness::PRIORITY).unwrap());
         assert!(!slots.notify(b, Readiness::PRIORITY).unwrap());
-        let mut seen = Vec::new();
-        slots.drain(|slot, bits| seen.push((slot, bits)));
         assert_eq!(
-            seen,
+            drained(&slots),
             [
-                (b.slot(), Readiness::READABLE | Readiness::PRIORITY),
-                (a.slot(), Readiness::WRITABLE)
+                (b.slot(), Readiness::READABLE | Readiness::PRIORITY, 1),
+                (a.slot(), Readiness::WRITABLE, 1)
             ]
         );
         assert!(!slots.has_notices());
@@ -306,27 +371,90 @@ mod tests {
     #[test]
     fn what_was_notified_of_an_ended_object_does_not_reach_the_next_one() {
         let slots = Slots::new();
-        let old = occupied(&slots, Kind::Waitable);
+        let old = occupied(&slots, Listens::Flag);
         slots.notify(old, Readiness::READABLE).unwrap();
         slots.vacate(old.slot());
         let new = Token::new(
             Kind::Waitable,
             0,
-            slots.occupy(old.slot(), Kind::Waitable, true),
+            slots.occupy(old.slot(), Kind::Waitable, Listens::Flag),
             old.slot(),
         );
         // Still linked: the new object's notice travels with the old link.
         assert!(!slots.notify(new, Readiness::WRITABLE).unwrap());
-        let mut seen = Vec::new();
-        slots.drain(|slot, bits| seen.push((slot, bits)));
-        assert_eq!(seen, [(new.slot(), Readiness::WRITABLE)]);
+        assert_eq!(drained(&slots), [(new.slot(), Readiness::WRITABLE, 1)]);
+    }
+
+    #[test]
+    fn a_counter_tells_how_often_it_was_notified() {
+        let slots = Slots::new();
+        let counter = occupied(&slots, Listens::Counter);
+        assert!(slots.notify(counter, Readiness::READABLE).unwrap());
+        assert!(!slots.notify(counter, Readiness::READABLE).unwrap());
+        assert!(!slots.notify(counter, Readiness::WRITABLE).unwrap());
+        let both = Readiness::READABLE | Readiness::WRITABLE;
+        assert_eq!(drained(&slots), [(counter.slot(), both, 3)]);
+        assert!(slots.notify(counter, Readiness::READABLE).unwrap());
+        assert_eq!(drained(&slots), [(counter.slot(), Readiness::READABLE, 1)]);
+    }
+
+    #[test]
+    fn the_count_of_an_ended_counter_does_not_reach_the_next_one() {
+        let slots = Slots::new();
+        let old = occupied(&slots, Listens::Counter);
+        slots.notify(old, Readiness::READABLE).unwrap();
+        slots.notify(old, Readiness::READABLE).unwrap();
+        slots.vacate(old.slot());
+        let generation = slots.occupy(old.slot(), Kind::Waitable, Listens::Counter);
+        let new = Token::new(Kind::Waitable, 0, generation, old.slot());
+        slots.notify(new, Readiness::WRITABLE).unwrap();
+        assert_eq!(drained(&slots), [(new.slot(), Readiness::WRITABLE, 1)]);
+    }
+
+    #[test]
+    fn a_counter_that_is_full_refuses_and_stays_as_it_was() {
+        let slots = Slots::new();
+        let counter = occupied(&slots, Listens::Counter);
+        slots.notify(counter, Readiness::READABLE).unwrap();
+        let word = slots.word(counter.slot());
+        word.fetch_add(u64::from(MAX_COUNT - 2) * ONCE, Ordering::Relaxed);
+        slots.notify(counter, Readiness::READABLE).unwrap();
+        let error = slots.notify(counter, Readiness::WRITABLE).unwrap_err();
+        assert_eq!(error.status(), Status::Limit);
+        assert!(error.message().replace(',', "").contains(&MAX_COUNT.to_string()));
+        assert!(slots.is_live(counter));
+        assert_eq!(drained(&slots), [(counter.slot(), Readiness::READABLE, u64::from(MAX_COUNT))]);
+        slots.notify(counter, Readiness::WRITABLE).unwrap();
+        assert_eq!(drained(&slots), [(counter.slot(), Readiness::WRITABLE, 1)]);
+    }
+
+    #[test]
+    fn what_does_not_listen_is_not_notified() {
+        let slots = Slots::new();
+        let wait = occupied(&slots, Listens::No);
+        let error = slots.notify(wait, Readiness::READABLE).unwrap_err();
+        assert_eq!(error.status(), Status::Invalid);
+        assert!(!slots.has_notices());
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_rests() {
+        let slots = Slots::new();
+        let slot = slots.grow().unwrap();
+        slots.word(slot).store(free(MAX_GENERATION), Ordering::Relaxed);
+        assert!(slots.is_free(slot));
+        let generation = slots.occupy(slot, Kind::Waitable, Listens::Flag);
+        assert_eq!(generation, MAX_GENERATION);
+        assert!(!slots.vacate(slot));
+        assert!(!slots.is_free(slot));
+        assert!(!slots.is_live(Token::new(Kind::Waitable, 0, MAX_GENERATION, slot)));
     }
 
     #[test]
     fn no_notice_is_lost_between_threads() {
         const ROUNDS: u32 = 20_000;
         let slots = Slots::new();
-        let tokens: Vec<Token> = (0..8).map(|_| occupied(&slots, Kind::Waitable)).collect();
+        let tokens: Vec<Token> = (0..8).map(|_| occupied(&slots, Listens::Flag)).collect();
         let left = AtomicU32::new(4);
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -341,7 +469,7 @@ mod tests {
             let mut last = vec![false; tokens.len()];
             loop {
                 let finished = left.load(Ordering::Acquire) == 0;
-                slots.drain(|slot, _| last[slot as usize] = true);
+                slots.drain(|slot, _, _| last[slot as usize] = true);
                 if finished {
                     break;
                 }

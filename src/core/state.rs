@@ -1,19 +1,29 @@
 //! What the core holds: waitables with their waiters, waits with their members, and the queues of
 //! those that ended.
 
+mod entries;
 mod exchanges;
+mod foreign;
+mod labels;
+mod timer;
 mod waitables;
 mod waits;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+
+use slab::Slab;
 
 use super::growth::room_for_one;
 use super::readiness::Readiness;
-use super::slots::{NIL, Slots, stale};
+use super::slots::{Listens, NIL, Slots, stale};
 use super::timers::Timers;
 use super::token::{Kind, Token};
-use super::wait::{Completion, Deadline, Outcome, WaitSpec};
+use super::wait::{Completion, Deadline, Member, Outcome, WaitSpec};
 use crate::error::{Error, Result, Status};
+use entries::{Bits, Entry, ExchangeEntry, Flags, Node, NodeRef, Set, Short, Wait, Waitable};
+pub(crate) use foreign::How;
+use foreign::{Foreign, Pending};
+use timer::Timer;
 
 /// Whose wait it is, and so where its completion goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +32,33 @@ pub(crate) enum Owner {
     Host,
     /// An exchange's, by its slot: it resumes the exchange.
     Exchange(u32),
+    /// A future's, by the reactor's key for it: it wakes its task.
+    Task(u32),
 }
 
-/// What stands behind a waitable.
+/// What a waitable is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum New {
     /// A descriptor; closed with its waitable if owned.
     Descriptor { fd: i32, own: bool },
-    /// A flag that `notify` sets.
-    Event,
+    /// A flag, or a counter, that `notify` sets.
+    Event { counter: bool },
+    /// Expirations at `first` and, unless `period` is 0, at each `period` after it.
+    Timer { first: u64, period: u64 },
+    /// What only the host can watch, by the host's name for it.
+    Foreign { handle: u64, how: How },
     /// An exchange, by its slot.
+    Exchange(u32),
+}
+
+/// What stands behind a waitable. The numbers are places in tables of the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Descriptor { fd: i32, own: bool },
+    Event,
+    Counter(u32),
+    Timer(u32),
+    Foreign(u32),
     Exchange(u32),
 }
 
@@ -42,138 +69,58 @@ pub(crate) struct Limits {
     pub(crate) waits: u32,
 }
 
-/// One end of a waiter list: the wait's slot (24 bits) and the member's position in its set (16),
-/// packed, because there are two in every member.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct NodeRef([u8; 5]);
-
-impl NodeRef {
-    const NONE: NodeRef = NodeRef([0xff; 5]);
-
-    fn new(wait: u32, member: u32) -> NodeRef {
-        let ([a, b, c, _], [d, e, ..]) = (wait.to_le_bytes(), member.to_le_bytes());
-        NodeRef([a, b, c, d, e])
-    }
-
-    fn wait(self) -> u32 {
-        u32::from_le_bytes([self.0[0], self.0[1], self.0[2], 0])
-    }
-
-    fn member(self) -> usize {
-        usize::from(u16::from_le_bytes([self.0[3], self.0[4]]))
-    }
+/// A wait that was checked but does not exist yet.
+pub(crate) struct Plan {
+    owner: Owner,
+    flags: Flags,
+    need: u16,
+    user_data: u64,
+    deadline: Deadline,
+    nodes: Nodes,
 }
 
-/// Readiness of a waitable, which needs no more than a byte.
-#[derive(Clone, Copy)]
-struct Bits(u8);
-
-impl Bits {
-    fn of(readiness: Readiness) -> Bits {
-        debug_assert!(Readiness::INTERESTS.contains(readiness));
-        Bits((readiness & Readiness::INTERESTS).bits() as u8)
-    }
-
-    fn get(self) -> Readiness {
-        Readiness::from_bits_truncate(self.0.into())
-    }
-}
-
-/// A member of a wait's set, linked into its waitable's list of waiters.
-#[derive(Clone, Copy)]
-struct Node {
-    waitable: u32,
-    interest: Bits,
-    ready: Bits,
-    before: NodeRef,
-    after: NodeRef,
-}
-
-enum Members {
+enum Nodes {
     None,
     One(Node),
     Many(Box<[Node]>),
 }
 
-impl Members {
+impl Nodes {
     fn as_slice(&self) -> &[Node] {
         match self {
-            Members::None => &[],
-            Members::One(node) => std::slice::from_ref(node),
-            Members::Many(nodes) => nodes,
+            Nodes::None => &[],
+            Nodes::One(node) => std::slice::from_ref(node),
+            Nodes::Many(nodes) => nodes,
         }
     }
-
-    fn as_mut_slice(&mut self) -> &mut [Node] {
-        match self {
-            Members::None => &mut [],
-            Members::One(node) => std::slice::from_mut(node),
-            Members::Many(nodes) => nodes,
-        }
-    }
-}
-
-struct Wait {
-    /// The slot of the exchange whose wait it is; NIL: the host's.
-    exchange: u32,
-    user_data: u64,
-    /// None while it is armed.
-    outcome: Option<Outcome>,
-    members: Members,
-    /// The other waits of the same exchange.
-    before: u32,
-    after: u32,
-}
-
-impl Wait {
-    fn owner(&self) -> Owner {
-        if self.exchange == NIL { Owner::Host } else { Owner::Exchange(self.exchange) }
-    }
-}
-
-struct Waitable {
-    source: Source,
-    /// What an event was notified of and nobody took.
-    notified: Bits,
-    first: NodeRef,
-    /// How many waiters ask for READABLE, WRITABLE, PRIORITY, READ_CLOSED.
-    asked: [u32; 4],
-    /// The exchange that made it, and its other waitables.
-    maker: u32,
-    before: u32,
-    after: u32,
-}
-
-struct ExchangeEntry {
-    /// The gateway's own name for it.
-    key: u32,
-    waits: u32,
-    first_wait: u32,
-    first_waitable: u32,
-}
-
-enum Entry {
-    Free { next: u32 },
-    Waitable(Waitable),
-    Wait(Wait),
-    Exchange(ExchangeEntry),
-}
-
-const COUNTED: [Readiness; 4] =
-    [Readiness::READABLE, Readiness::WRITABLE, Readiness::PRIORITY, Readiness::READ_CLOSED];
-
-/// A wait that was checked but does not exist yet.
-pub(crate) struct Plan {
-    owner: Owner,
-    user_data: u64,
-    deadline: Deadline,
-    members: Members,
 }
 
 impl Plan {
-    /// The waitables to arm, by slot, with what this wait asks of each.
-    pub(crate) fn arms(&self) -> impl Iterator<Item = (u32, Readiness)> + '_ {
-        self.members.as_slice().iter().map(|node| (node.waitable, node.interest.get()))
+    /// The waitable to arm for the member in this place, by slot, and what is asked of it.
+    pub(crate) fn arm(&self, member: usize) -> (u32, Readiness) {
+        let node = &self.nodes.as_slice()[member];
+        (node.slot(), node.interest())
+    }
+
+    /// What this wait asks of a waitable.
+    pub(crate) fn interest(&self, slot: u32) -> Readiness {
+        let node = self.nodes.as_slice().iter().find(|node| node.slot() == slot);
+        node.map_or(Readiness::NONE, Node::interest)
+    }
+
+    /// How many waitables it names.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.as_slice().len()
+    }
+
+    /// The member in this place was found ready while it was armed.
+    pub(crate) fn found(&mut self, member: usize, ready: Readiness) {
+        let node = match &mut self.nodes {
+            Nodes::None => unreachable!("a sleep has no members"),
+            Nodes::One(node) => node,
+            Nodes::Many(nodes) => &mut nodes[member],
+        };
+        node.ready = Bits::of(node.ready.get() | ready);
     }
 }
 
@@ -185,12 +132,37 @@ pub(crate) struct Core {
     entries: Vec<Entry>,
     oldest_free: u32,
     newest_free: u32,
+    /// Deadlines of waits and expirations of timers that somebody waits for, by slot.
     timers: Timers,
+    /// The latest time that the core was told.
+    now: u64,
     waits: u32,
     waitables: u32,
     closed: bool,
+    sets: Slab<Set>,
+    counters: Slab<u64>,
+    clocks: Slab<Timer>,
+    foreign: Slab<Foreign>,
+    /// Descriptors that the host watches, by number.
+    by_handle: HashMap<u64, u32>,
+    /// Foreign waitables whose interest may have changed since `plan_changes`.
+    touched: VecDeque<(u32, u64)>,
+    planned: VecDeque<Pending>,
+    /// The last number given to an entry of the two queues.
+    plans: u64,
+    /// How many planned changes were not made needless.
+    live_plans: usize,
+    /// Descriptors to close: once the host has stopped watching them, and now.
+    stopping: Vec<i32>,
+    closable: Vec<i32>,
+    labels: HashMap<u32, Box<str>>,
     host_done: VecDeque<Token>,
     exchange_done: VecDeque<Token>,
+    task_done: VecDeque<Token>,
+    /// How many queued completions turned out to be of forgotten waits.
+    stale: u64,
+    /// Delivered waits of the host's whose members may be asked for until the next turn.
+    spent: Vec<u32>,
 }
 
 impl Core {
@@ -204,11 +176,27 @@ impl Core {
             oldest_free: NIL,
             newest_free: NIL,
             timers: Timers::default(),
+            now: 0,
             waits: 0,
             waitables: 0,
             closed: false,
+            sets: Slab::new(),
+            counters: Slab::new(),
+            clocks: Slab::new(),
+            foreign: Slab::new(),
+            by_handle: HashMap::new(),
+            touched: VecDeque::new(),
+            planned: VecDeque::new(),
+            plans: 0,
+            live_plans: 0,
+            stopping: Vec::new(),
+            closable: Vec::new(),
+            labels: HashMap::new(),
             host_done: VecDeque::new(),
             exchange_done: VecDeque::new(),
+            task_done: VecDeque::new(),
+            stale: 0,
+            spent: Vec::new(),
         };
         for slot in 0..slots.len() {
             room_for_one(&mut core.entries);
@@ -232,16 +220,10 @@ impl Core {
     }
 
     /// Puts an object into the slot that has been free for longest.
-    fn occupy(&mut self, kind: Kind, entry: Entry) -> Result<Token> {
-        let listens = match &entry {
-            Entry::Waitable(waitable) => waitable.source == Source::Event,
-            // A pool thread tells its exchange so.
-            Entry::Exchange(_) => true,
-            Entry::Wait(_) | Entry::Free { .. } => false,
-        };
+    fn occupy(&mut self, kind: Kind, listens: Listens, entry: Entry) -> Result<Token> {
         let slot = if self.oldest_free == NIL {
             let slot = self.slots.grow().ok_or_else(|| {
-                Error::new(Status::Limit, "a reactor holds at most 16,777,216 objects: end some")
+                Error::new(Status::Limit, "a reactor holds at most 16,777,215 objects: end some")
             })?;
             debug_assert_eq!(slot as usize, self.entries.len());
             room_for_one(&mut self.entries);
@@ -281,6 +263,10 @@ impl Core {
             ));
         }
         Ok(token.slot())
+    }
+
+    fn token_of(&self, kind: Kind, slot: u32) -> Token {
+        self.slots.token(kind, self.number, slot)
     }
 
     fn waitable(&self, slot: u32) -> &Waitable {
@@ -325,16 +311,23 @@ impl Core {
         }
     }
 
+    /// Time goes on, and never back.
+    fn at(&mut self, now: u64) {
+        self.now = self.now.max(now);
+    }
+
     // ---- the end ----------------------------------------------------------------------------
 
-    /// Refuses new waits, and completes every wait as closed.
+    /// Refuses new waits, completes every wait as closed, and has the host stop watching.
     pub(crate) fn close_all(&mut self) {
         self.closed = true;
         for slot in 0..self.entries.len() as u32 {
-            if matches!(self.entries[slot as usize], Entry::Wait(_)) {
+            if matches!(&self.entries[slot as usize], Entry::Wait(wait) if !wait.flags.has(Flags::SPENT))
+            {
                 self.end_wait(slot, Outcome::Closed);
             }
         }
+        self.stop_watching();
     }
 
     /// Whether the core was closed.
@@ -347,6 +340,11 @@ impl Core {
         self.waits
     }
 
+    /// How many waitables there are.
+    pub(crate) fn waitable_count(&self) -> u32 {
+        self.waitables
+    }
+
     /// The slots of all waitables.
     pub(crate) fn waitables(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.entries.len() as u32)
@@ -356,10 +354,13 @@ impl Core {
     /// Makes every token stale. The core is not used after it.
     pub(crate) fn end(&mut self) {
         for slot in 0..self.entries.len() as u32 {
-            if !matches!(self.entries[slot as usize], Entry::Free { .. }) {
-                self.vacate(slot);
+            match &self.entries[slot as usize] {
+                Entry::Wait(wait) if wait.flags.has(Flags::SPENT) => {}
+                Entry::Free { .. } => {}
+                _ => drop(self.vacate(slot)),
             }
         }
+        self.end_changes();
     }
 }
 

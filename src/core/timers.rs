@@ -33,6 +33,11 @@ impl Timers {
         self.sift_up(self.heap.len() - 1);
     }
 
+    /// Whether a slot has a deadline.
+    pub(crate) fn is_started(&self, slot: u32) -> bool {
+        self.position.get(slot as usize).is_some_and(|at| *at != NIL)
+    }
+
     /// Forgets a slot's deadline, if it has one.
     pub(crate) fn forget(&mut self, slot: u32) {
         let Some(&at) = self.position.get(slot as usize) else { return };

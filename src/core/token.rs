@@ -29,8 +29,8 @@ const REACTOR_BITS: u32 = 10;
 
 /// How many reactors may live at once in a process.
 pub const MAX_REACTORS: usize = 1 << REACTOR_BITS;
-/// How many objects of all kinds one reactor may hold.
-pub const MAX_SLOTS: usize = 1 << SLOT_BITS;
+/// How many objects of all kinds one reactor may hold: the highest number means none.
+pub const MAX_SLOTS: usize = (1 << SLOT_BITS) - 1;
 /// The last generation of a slot.
 pub const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 
@@ -79,7 +79,7 @@ impl Token {
     }
 
     pub(crate) fn slot(self) -> u32 {
-        self.0 as u32 & (MAX_SLOTS as u32 - 1)
+        self.0 as u32 & ((1 << SLOT_BITS) - 1)
     }
 }
 

@@ -220,6 +220,14 @@ pub struct awsgi_api {
             taken: *mut usize,
         ) -> awsgi_status,
     >,
+    pub awsgi_waitable_describe: Option<
+        unsafe extern "C" fn(
+            waitable: awsgi_waitable,
+            text: *mut c_char,
+            capacity: usize,
+            len: *mut usize,
+        ) -> awsgi_status,
+    >,
 }
 
 /// The table that every application of this process receives.
@@ -253,6 +261,7 @@ pub(super) static API: awsgi_api = awsgi_api {
     awsgi_exchange_read: Some(super::awsgi_exchange_read),
     awsgi_exchange_start: Some(super::awsgi_exchange_start),
     awsgi_exchange_write: Some(super::awsgi_exchange_write),
+    awsgi_waitable_describe: Some(super::awsgi_waitable_describe),
 };
 
 /// The entry point of an application.

@@ -1,9 +1,10 @@
 //! Completions: how a wait ended.
 
-use super::guard::{guard, out, unsupported};
+use super::guard::{array, guard, null, out};
 use super::status::awsgi_status;
 use super::token::{awsgi_wait, awsgi_waitable};
-use crate::core::Completion;
+use crate::core::{Completion, Outcome, Readiness, Token};
+use crate::reactor::completion_members;
 
 /// An outcome: a waitable of the set is ready.
 pub const AWSGI_READY: u8 = 1;
@@ -57,6 +58,20 @@ impl awsgi_completion {
             error: completion.error,
         }
     }
+
+    /// As far as its members depend on it.
+    fn to_completion(self) -> Completion {
+        Completion {
+            user_data: self.user_data,
+            wait: Token::from_bits(self.wait),
+            outcome: Outcome::Ready,
+            more: self.flags & AWSGI_MORE != 0,
+            members: self.members,
+            ready: Readiness::from_bits_truncate(self.ready),
+            index: self.index,
+            error: self.error,
+        }
+    }
 }
 
 /// A ready member of a set.
@@ -71,15 +86,17 @@ pub struct awsgi_member {
     pub ready: u32,
 }
 
-/// The ready members of a completed set, beyond the first, which the completion tells itself.
+/// The ready members of a completion's set, in the order of the set, the first included.
 ///
-/// completion: one of the last turn's; for a step, one of those it was called with.
-/// members, capacity: where to write them, in elements.
+/// completion: one of the last turn's, for the host until its next turn; for a step, one of those it
+///   was called with, until it returns; for a pool thread, the last it has waited for.
+/// members, capacity: where to write them, in elements; as many as fit. (NULL, 0) asks for the count
+///   alone.
 /// count: how many there are.
 ///
-/// Returns: AWSGI_E_UNSUPPORTED in this release: ask again for those you wait for; a wait answers
-///   at once for what is still ready.
-/// Ownership: nothing is kept.
+/// Returns: AWSGI_OK; AWSGI_E_STALE later, and for what is not the completion of a wait;
+///   AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Ownership: nothing is kept. A waitable that was closed since is 0.
 /// Threads: owner, exchange.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn awsgi_completion_members(
@@ -88,10 +105,28 @@ pub unsafe extern "C" fn awsgi_completion_members(
     capacity: usize,
     count: *mut usize,
 ) -> awsgi_status {
-    let _ = (completion, members, capacity);
     guard(|| {
         // SAFETY: the caller vouches for the pointer.
-        unsafe { out(count, "count")? };
-        Err(unsupported("awsgi_completion_members"))
+        let count = unsafe { out(count, "count")? };
+        if completion.is_null() {
+            return Err(null("completion"));
+        }
+        // SAFETY: only checked for NULL and length.
+        unsafe { array(members, capacity, "members")? };
+        // SAFETY: not NULL; the caller vouches for the rest.
+        let completion = unsafe { completion.read() }.to_completion();
+        let ready = completion_members(&completion)?;
+        for (index, member) in ready.iter().take(capacity).enumerate() {
+            // SAFETY: `index` is below `capacity`, for which `members` has room.
+            unsafe {
+                members.add(index).write(awsgi_member {
+                    waitable: member.waitable.to_bits(),
+                    index: member.index,
+                    ready: member.ready.bits(),
+                });
+            }
+        }
+        *count = ready.len();
+        Ok(())
     })
 }

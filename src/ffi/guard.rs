@@ -196,6 +196,40 @@ pub(super) unsafe fn sized<T: Copy>(
     }
 }
 
+/// Fills a structure that begins with its size, which stays: as much of it as the caller has room
+/// for, and nothing in what a later header has added.
+///
+/// # Safety
+///
+/// `place` is NULL or points to a structure of integers whose first field is its size in bytes, and
+/// so is a `T`.
+pub(super) unsafe fn fill<T: Copy>(place: *mut T, what: &'static str, value: T) -> Result<()> {
+    if place.is_null() {
+        return Err(null(what));
+    }
+    let head = size_of::<usize>();
+    // SAFETY: the structure begins with its size.
+    let size = unsafe { place.cast::<usize>().read() };
+    if size < head || size > 1 << 16 {
+        return Err(Error::new(
+            Status::Invalid,
+            format!("the size of {what} is {size}: set it with its _INIT macro"),
+        ));
+    }
+    let known = size.min(size_of::<T>());
+    // SAFETY: the structure has `size` bytes, of which those behind its size are written; not more
+    // than a `T` is read.
+    unsafe {
+        let bytes = place.cast::<u8>();
+        (&raw const value)
+            .cast::<u8>()
+            .add(head)
+            .copy_to_nonoverlapping(bytes.add(head), known - head);
+        bytes.add(known).write_bytes(0, size - known);
+    }
+    Ok(())
+}
+
 /// Refuses flags that are not known.
 pub(super) fn flags(given: u32, known: u32, what: &'static str) -> Result<()> {
     if given & !known == 0 {

@@ -4,12 +4,15 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 
 use super::completion::awsgi_completion;
-use super::guard::{array, flags, guard, null, out, sized, unsupported};
+use super::guard::{array, fill, flags, guard, null, out, sized};
 use super::status::awsgi_status;
 use super::token::{awsgi_os_handle, awsgi_slice, awsgi_waitable};
+use super::waitable::{AWSGI_LEVEL, AWSGI_ONCE};
 use crate::core::Deadline;
 use crate::error::{Error, Result, Status};
-use crate::reactor::{Mode, Reactor, ReactorCell, ReactorOptions, Released, Turn};
+use crate::reactor::{
+    Mode, Reactor, ReactorCell, ReactorOptions, Released, Turn, WatchChange, Watching,
+};
 
 /// A readiness core: one instance, one owner thread.
 pub struct awsgi_reactor {
@@ -21,7 +24,8 @@ pub struct awsgi_reactor {
 pub const AWSGI_OWNED: u32 = 1;
 /// A mode: the host's loop watches awsgi_reactor_fd for reading; awsgi_reactor_turn never blocks.
 pub const AWSGI_NESTED: u32 = 2;
-/// A mode: the host has a wake hook and can watch no descriptor. Not in this release.
+/// A mode: the host can watch no descriptor for us; a wake hook tells it to turn, and it sleeps no
+/// longer than next_deadline. awsgi_reactor_turn never blocks.
 pub const AWSGI_DELEGATED: u32 = 3;
 
 /// A reactor flag: the host sleeps no longer than next_deadline, so deadlines need not make the
@@ -29,9 +33,10 @@ pub const AWSGI_DELEGATED: u32 = 3;
 pub const AWSGI_HOST_HONOURS_DEADLINE: u32 = 1;
 /// A reactor flag: the host turns before it sleeps, so work made outside of a turn needs no signal.
 pub const AWSGI_HOST_TURNS_BEFORE_SLEEP: u32 = 2;
-/// A reactor flag: descriptors come as watch changes. Not in this release.
+/// A reactor flag, delegated mode: descriptors come as watch changes, since the host can watch them;
+/// without it one thread of the library watches them for all reactors.
 pub const AWSGI_HOST_WATCHES_DESCRIPTORS: u32 = 4;
-/// A reactor flag: turn.now is the clock. Not in this release.
+/// A reactor flag, with AWSGI_HOST_HONOURS_DEADLINE, not in owned mode: turn.now is the clock.
 pub const AWSGI_HOST_GIVES_CLOCK: u32 = 8;
 
 /// A level of the log hook: something failed that somebody must look at.
@@ -49,7 +54,7 @@ pub const AWSGI_LOG_DEBUG: i32 = 4;
 pub struct awsgi_reactor_options {
     /// The size of this structure in bytes, set by AWSGI_REACTOR_OPTIONS_INIT.
     pub size: usize,
-    /// AWSGI_OWNED (the default) or AWSGI_NESTED.
+    /// AWSGI_OWNED (the default), AWSGI_NESTED or AWSGI_DELEGATED.
     pub mode: u32,
     /// AWSGI_HOST_*, or 0.
     pub flags: u32,
@@ -87,8 +92,27 @@ pub struct awsgi_watch_change {
     pub handle: u64,
     /// What to watch it for; 0: stop.
     pub interest: u32,
-    /// How to watch it.
+    /// How to watch it: AWSGI_LEVEL, AWSGI_ONCE, or AWSGI_WATCH_DESCRIPTOR.
     pub kind: u32,
+}
+
+/// A kind of watch change: the handle is a descriptor, to be reported again and again while it is
+/// ready. Comes with AWSGI_HOST_WATCHES_DESCRIPTORS only.
+pub const AWSGI_WATCH_DESCRIPTOR: u32 = 2;
+
+impl awsgi_watch_change {
+    fn of(change: &WatchChange) -> awsgi_watch_change {
+        awsgi_watch_change {
+            waitable: change.waitable.to_bits(),
+            handle: change.handle,
+            interest: change.interest.bits(),
+            kind: match change.how {
+                Watching::Level => AWSGI_LEVEL,
+                Watching::Once => AWSGI_ONCE,
+                Watching::Descriptor => AWSGI_WATCH_DESCRIPTOR,
+            },
+        }
+    }
 }
 
 /// A flag of a turn: work is left; turn again before sleeping.
@@ -173,17 +197,14 @@ fn options(given: &awsgi_reactor_options) -> Result<ReactorOptions> {
         | AWSGI_HOST_WATCHES_DESCRIPTORS
         | AWSGI_HOST_GIVES_CLOCK;
     flags(given.flags, known, "awsgi_reactor_options")?;
-    if given.flags & (AWSGI_HOST_WATCHES_DESCRIPTORS | AWSGI_HOST_GIVES_CLOCK) != 0 {
-        return Err(unsupported("AWSGI_HOST_WATCHES_DESCRIPTORS or AWSGI_HOST_GIVES_CLOCK"));
-    }
     let mode = match given.mode {
         0 | AWSGI_OWNED => Mode::Owned,
         AWSGI_NESTED => Mode::Nested,
-        AWSGI_DELEGATED => return Err(unsupported("AWSGI_DELEGATED")),
+        AWSGI_DELEGATED => Mode::Delegated,
         mode => {
             return Err(Error::new(
                 Status::Invalid,
-                format!("{mode} is no mode: give AWSGI_OWNED or AWSGI_NESTED"),
+                format!("{mode} is no mode: give AWSGI_OWNED, AWSGI_NESTED or AWSGI_DELEGATED"),
             ));
         }
     };
@@ -193,11 +214,21 @@ fn options(given: &awsgi_reactor_options) -> Result<ReactorOptions> {
         mode,
         host_honours_deadline: given.flags & AWSGI_HOST_HONOURS_DEADLINE != 0,
         host_turns_before_sleep: given.flags & AWSGI_HOST_TURNS_BEFORE_SLEEP != 0,
+        host_watches_descriptors: given.flags & AWSGI_HOST_WATCHES_DESCRIPTORS != 0,
+        host_gives_clock: given.flags & AWSGI_HOST_GIVES_CLOCK != 0,
+        wake: None,
         max_waitables: or_default(given.max_waitables, defaults.max_waitables),
         max_waits: or_default(given.max_waits, defaults.max_waits),
         spawn: None,
         log: None,
     };
+    if let Some(wake) = given.wake {
+        options.wake = Some(Arc::new(move || {
+            let data = data;
+            // SAFETY: the host gave hook and data for any thread.
+            unsafe { wake(data.0) };
+        }));
+    }
     if let Some(log) = given.log {
         options.log = Some(Arc::new(move |level, line: &str| {
             let data = data;
@@ -228,9 +259,11 @@ fn options(given: &awsgi_reactor_options) -> Result<ReactorOptions> {
 /// options: what it is to be; NULL for the defaults.
 /// reactor: the reactor.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_INVALID for a mode or flag that does not exist;
-///   AWSGI_E_UNSUPPORTED for one that is only announced; AWSGI_E_OS if the kernel has no
-///   descriptor or memory for it; AWSGI_E_LIMIT beyond 1,024 reactors in a process.
+/// Returns: AWSGI_OK; AWSGI_E_INVALID for a mode or flag that does not exist, and for what excludes
+///   each other: delegated mode without a wake hook, a wake hook or
+///   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
+///   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
+///   AWSGI_E_LIMIT beyond 1,024 reactors in a process.
 /// Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -314,7 +347,8 @@ pub unsafe extern "C" fn awsgi_reactor_fd(
 
 /// The reactor's clock.
 ///
-/// ns: the time in nanoseconds: CLOCK_MONOTONIC.
+/// ns: the time in nanoseconds: CLOCK_MONOTONIC, or with AWSGI_HOST_GIVES_CLOCK what the last turn was
+///   given, 0 before the first.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: nothing is kept.
@@ -361,11 +395,14 @@ pub unsafe extern "C" fn awsgi_reactor_turn(
         // SAFETY: as above.
         unsafe { array(given.changes, given.changes_cap, "turn.changes")? };
         let mut done_n = 0;
-        let report = self::reactor(reactor)?.turn(
+        let mut changes_n = 0;
+        let report = self::reactor(reactor)?.turn_and_watch(
             &Turn {
                 deadline: Deadline::at(given.deadline),
+                now: given.now,
                 budget: given.budget,
                 capacity: given.done_cap,
+                changes: given.changes_cap,
             },
             |completion| {
                 // SAFETY: the turn delivers at most `done_cap` completions, and `done` has room
@@ -373,8 +410,14 @@ pub unsafe extern "C" fn awsgi_reactor_turn(
                 unsafe { given.done.add(done_n).write(awsgi_completion::of(&completion)) };
                 done_n += 1;
             },
+            |change| {
+                // SAFETY: the same for `changes`.
+                unsafe { given.changes.add(changes_n).write(awsgi_watch_change::of(&change)) };
+                changes_n += 1;
+            },
         )?;
         turn.done_n = report.completions;
+        turn.changes_n = report.changes;
         turn.next_deadline = report.next_deadline.nanoseconds();
         for (set, flag) in [
             (report.more, AWSGI_TURN_MORE),
@@ -401,6 +444,72 @@ pub unsafe extern "C" fn awsgi_reactor_stop(reactor: *mut awsgi_reactor) -> awsg
         reactor.cell().check_not_forked()?;
         reactor.stopper().stop();
         Ok(())
+    })
+}
+
+/// What a reactor has done since it was made, and what it holds. Begin with AWSGI_STATS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct awsgi_stats {
+    /// The size of this structure in bytes, set by AWSGI_STATS_INIT.
+    pub size: usize,
+    /// Turns.
+    pub turns: u64,
+    /// Events of the kernel that were taken, and deadlines and expirations that came.
+    pub events: u64,
+    /// Completions delivered: to the host, to exchanges, to futures.
+    pub completions: u64,
+    /// Completions that nobody saw, because their waits were forgotten first.
+    pub stale: u64,
+    /// Events and reports for which nobody waited.
+    pub spurious: u64,
+    /// Events of files that live on although their descriptors were closed before their waitables.
+    pub ghosts: u64,
+    /// How often the selector was rebuilt to be rid of them.
+    pub rebuilds: u64,
+    /// Watch changes handed to the host.
+    pub changes: u64,
+    /// Signals to a sleeping owner, or calls of the wake hook.
+    pub signals: u64,
+    /// Waits now: those that were not delivered.
+    pub waits: u64,
+    /// Waitables now.
+    pub waitables: u64,
+}
+
+/// Counts what a reactor has done so far.
+///
+/// stats: in: its size; out: the rest.
+///
+/// Returns: AWSGI_OK; AWSGI_E_INVALID if size was not set; AWSGI_E_THREAD; AWSGI_E_NULL;
+///   AWSGI_E_STALE for a reactor that was freed. On error the counts are zero.
+/// Ownership: nothing is kept.
+/// Threads: owner.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn awsgi_reactor_stats(
+    reactor: *mut awsgi_reactor,
+    stats: *mut awsgi_stats,
+) -> awsgi_status {
+    guard(|| {
+        // SAFETY: the caller vouches for the pointer; the structure is integers.
+        unsafe { fill(stats, "stats", awsgi_stats { size: 0, ..Default::default() })? };
+        let found = self::reactor(reactor)?.stats()?;
+        let counts = awsgi_stats {
+            size: 0,
+            turns: found.turns,
+            events: found.events,
+            completions: found.completions,
+            stale: found.stale,
+            spurious: found.spurious,
+            ghosts: found.ghosts,
+            rebuilds: found.rebuilds,
+            changes: found.changes,
+            signals: found.signals,
+            waits: found.waits,
+            waitables: found.waitables,
+        };
+        // SAFETY: as above.
+        unsafe { fill(stats, "stats", counts) }
     })
 }
 

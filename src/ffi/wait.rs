@@ -1,12 +1,12 @@
 //! Waits: wake me when any of these is ready, or at this deadline.
 
-use super::guard::{array, flags, guard, out_if_wanted, sized, unsupported};
+use super::guard::{array, flags, guard, out_if_wanted, sized};
 use super::reactor::{awsgi_reactor, reactor};
 use super::status::awsgi_status;
 use super::token::{awsgi_wait, awsgi_waitable};
 use crate::core::{Deadline, Readiness, Token, WaitSpec, Watch};
 use crate::error::{Error, Result, Status};
-use crate::reactor::{wait_cancel, wait_forget};
+use crate::reactor::{wait_cancel, wait_forget, wait_rearm};
 
 /// A member of a set.
 #[repr(C)]
@@ -20,9 +20,11 @@ pub struct awsgi_watch {
     pub pad: u32,
 }
 
-/// A flag of a wait: it completes at each readiness. Not in this release.
+/// A flag of a wait: it completes at each readiness of its one waitable, each time but the last with
+/// AWSGI_MORE. After each completion drain the descriptor, or call awsgi_wait_rearm.
 pub const AWSGI_MULTISHOT: u32 = 1;
-/// A flag of a wait: its interest is dropped as soon as it completed. Not in this release.
+/// A flag of a wait: what it waits for is dealt with on another thread, so the host is to stop
+/// watching a foreign waitable for it as soon as it has ended.
 pub const AWSGI_OFF_LOOP: u32 = 2;
 
 /// A question. Begin with AWSGI_WAIT_SPEC_INIT, which sets the deadline to AWSGI_FOREVER.
@@ -35,11 +37,13 @@ pub struct awsgi_wait_spec {
     pub set: *const awsgi_watch,
     /// How many waitables; 65,535 at most.
     pub count: usize,
-    /// How many of them have to be ready: 0 or 1 for any. More is not in this release.
+    /// How many of them have to be ready: 0 or 1 for any, count for all. One counts from the first
+    /// time it was ready.
     pub at_least: u32,
-    /// 0. AWSGI_MULTISHOT and AWSGI_OFF_LOOP are not in this release.
+    /// AWSGI_MULTISHOT, with a set of one; AWSGI_OFF_LOOP; or 0.
     pub flags: u32,
     /// When it ends as AWSGI_TIMED_OUT, in nanoseconds of the reactor's clock; AWSGI_NOW asks once.
+    /// A multishot wait ends then, too.
     pub deadline: u64,
     /// Comes back in the completion.
     pub user_data: u64,
@@ -60,18 +64,6 @@ pub(super) unsafe fn with_spec<R>(
     // SAFETY: as the caller vouches; the structure is integers and pointers.
     let spec = unsafe { sized(spec, size_of::<awsgi_wait_spec>(), "spec")? };
     flags(spec.flags, AWSGI_MULTISHOT | AWSGI_OFF_LOOP, "awsgi_wait_spec")?;
-    if spec.flags != 0 {
-        return Err(unsupported("AWSGI_MULTISHOT or AWSGI_OFF_LOOP"));
-    }
-    if spec.at_least as usize > spec.count.max(1) {
-        return Err(Error::new(
-            Status::Invalid,
-            format!("{} of {} waitables can never be ready", spec.at_least, spec.count),
-        ));
-    }
-    if spec.at_least > 1 {
-        return Err(unsupported("waiting for more than one of a set (at_least)"));
-    }
     // SAFETY: as the caller vouches.
     let set = unsafe { array(spec.set, spec.count, "spec.set")? };
     let none = Watch { waitable: Token::NONE, interest: Readiness::NONE };
@@ -101,11 +93,19 @@ pub(super) unsafe fn with_spec<R>(
         many = set.iter().map(convert).collect::<Result<_>>()?;
         &many
     };
-    f(&WaitSpec { set, deadline: Deadline::at(spec.deadline), user_data: spec.user_data })
+    f(&WaitSpec {
+        set,
+        at_least: spec.at_least,
+        multishot: spec.flags & AWSGI_MULTISHOT != 0,
+        off_loop: spec.flags & AWSGI_OFF_LOOP != 0,
+        deadline: Deadline::at(spec.deadline),
+        user_data: spec.user_data,
+    })
 }
 
-/// Starts a wait of the host's: it completes in a turn's array, exactly once. When this returns
-/// AWSGI_OK the kernel already watches.
+/// Starts a wait of the host's: it completes in a turn's array, exactly once, or with
+/// AWSGI_MULTISHOT at each readiness and once more when it ends. When this returns AWSGI_OK the
+/// kernel already watches.
 ///
 /// spec: the question; it and its set are copied.
 /// wait: the wait's token; may be NULL.
@@ -156,13 +156,15 @@ pub unsafe extern "C" fn awsgi_wait_forget(wait: awsgi_wait) -> awsgi_status {
     guard(|| wait_forget(Token::from_bits(wait)))
 }
 
-/// Has a multishot wait report again if its waitable is still ready.
+/// Has a multishot wait report again if its waitable is still ready, for who has not drained it. One
+/// that has ended, but was not delivered, is left as it is.
 ///
-/// Returns: AWSGI_E_UNSUPPORTED in this release, which has no multishot waits.
+/// Returns: AWSGI_OK; AWSGI_E_STATE for a wait without AWSGI_MULTISHOT; AWSGI_E_STALE once its last
+///   completion was delivered; AWSGI_E_OS with the errno of a descriptor that cannot be watched any
+///   more; AWSGI_E_THREAD.
 /// Ownership: nothing is kept.
 /// Threads: owner, exchange.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn awsgi_wait_rearm(wait: awsgi_wait) -> awsgi_status {
-    let _ = wait;
-    guard(|| Err(unsupported("awsgi_wait_rearm")))
+    guard(|| wait_rearm(Token::from_bits(wait)))
 }

@@ -2,20 +2,27 @@
 
 use std::ffi::c_char;
 
-use super::guard::{array, flags, guard, out, out_if_wanted, unsupported};
+use super::guard::{array, flags, guard, null, out, out_if_wanted};
 use super::reactor::{awsgi_reactor, reactor};
 use super::status::awsgi_status;
 use super::token::{awsgi_os_handle, awsgi_waitable};
-use crate::core::{Readiness, Token};
+use crate::core::{Deadline, Readiness, Token};
 use crate::error::{Error, Result, Status};
-use crate::reactor::{notify, waitable_close, waitable_take};
+use crate::reactor::{
+    Watching, notify, waitable_close, waitable_describe, waitable_label, waitable_take,
+};
 
 /// A flag of awsgi_waitable_descriptor: the descriptor is closed with its waitable.
 pub const AWSGI_OWN: u32 = 1;
 
-/// A flag of awsgi_waitable_foreign: the host repeats its report while the object is ready.
+/// A flag of awsgi_waitable_event: it counts how often it is notified.
+pub const AWSGI_COUNTER: u32 = 1;
+
+/// A flag of awsgi_waitable_foreign: the host repeats its report while the object is ready, and a
+/// watch change holds until the next.
 pub const AWSGI_LEVEL: u32 = 0;
-/// A flag of awsgi_waitable_foreign: the host reports once for each watch change.
+/// A flag of awsgi_waitable_foreign: the host reports once for each watch change: at once if the
+/// object is ready, else when it becomes so.
 pub const AWSGI_ONCE: u32 = 1;
 
 /// A report about a waitable.
@@ -62,14 +69,19 @@ pub unsafe extern "C" fn awsgi_waitable_descriptor(
     })
 }
 
-/// Makes a waitable of something that only the host can watch: a channel, a stream, a source.
+/// Makes a waitable of something that only the host can watch: a channel, a stream, a source. A
+/// turn's watch changes say when to watch it; the host reports with awsgi_notify. What is neither
+/// AWSGI_LEVEL nor AWSGI_ONCE, such as a queue that other threads push to, is an event.
 ///
-/// handle: the host's own name for it.
+/// handle: the host's own name for it, which comes back in the watch changes.
 /// flags: AWSGI_LEVEL or AWSGI_ONCE.
 /// waitable: the waitable.
 ///
-/// Returns: AWSGI_E_UNSUPPORTED in this release; use an event.
-/// Ownership: the object stays the host's.
+/// Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_INVALID for a flag that does not exist;
+///   AWSGI_E_CLOSED while the reactor closes; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Ownership: the object stays the host's; the waitable as for awsgi_waitable_descriptor. After
+///   awsgi_waitable_close a last watch change, with an interest of 0, has the host stop, if it was
+///   watching.
 /// Threads: owner.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn awsgi_waitable_foreign(
@@ -78,20 +90,21 @@ pub unsafe extern "C" fn awsgi_waitable_foreign(
     flags: u32,
     waitable: *mut awsgi_waitable,
 ) -> awsgi_status {
-    let _ = handle;
     guard(|| {
         // SAFETY: the caller vouches for the pointer.
-        unsafe { out(waitable, "waitable")? };
-        self::reactor(reactor)?;
+        let waitable = unsafe { out(waitable, "waitable")? };
+        let reactor = self::reactor(reactor)?;
         self::flags(flags, AWSGI_ONCE, "awsgi_waitable_foreign")?;
-        Err(unsupported("awsgi_waitable_foreign"))
+        let how = if flags & AWSGI_ONCE != 0 { Watching::Once } else { Watching::Level };
+        *waitable = reactor.foreign(handle, how)?.to_bits();
+        Ok(())
     })
 }
 
-/// Makes an event: a flag that awsgi_notify sets from any thread, and that stays set until it is
-/// taken.
+/// Makes an event: a flag, or with AWSGI_COUNTER a counter, that awsgi_notify sets from any thread,
+/// and that stays set until it is taken.
 ///
-/// flags: 0.
+/// flags: 0, or AWSGI_COUNTER.
 /// waitable: the waitable.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_INVALID for a flag that does not exist;
@@ -107,19 +120,24 @@ pub unsafe extern "C" fn awsgi_waitable_event(
     guard(|| {
         // SAFETY: the caller vouches for the pointer.
         let waitable = unsafe { out(waitable, "waitable")? };
-        self::flags(flags, 0, "awsgi_waitable_event")?;
-        *waitable = self::reactor(reactor)?.event()?.to_bits();
+        let reactor = self::reactor(reactor)?;
+        self::flags(flags, AWSGI_COUNTER, "awsgi_waitable_event")?;
+        let made = if flags & AWSGI_COUNTER != 0 { reactor.counter()? } else { reactor.event()? };
+        *waitable = made.to_bits();
         Ok(())
     })
 }
 
-/// Makes a timer.
+/// Makes a timer. It is AWSGI_READABLE from its first expiration on, until that is taken, and again
+/// after each period. It neither drifts nor catches up: after a delay it counts what was missed. A
+/// timer for which nobody waits costs nothing.
 ///
-/// first: when it first expires, in nanoseconds of the reactor's clock.
-/// period: nanoseconds between further expirations; 0: none.
+/// first: when it first expires, in nanoseconds of the reactor's clock; AWSGI_NOW: it has already.
+/// period: nanoseconds between further expirations; 0: there are none.
 /// waitable: the waitable.
 ///
-/// Returns: AWSGI_E_UNSUPPORTED in this release; a wait on an empty set with a deadline is a sleep.
+/// Returns: AWSGI_OK; AWSGI_E_INVALID for AWSGI_FOREVER; AWSGI_E_LIMIT; AWSGI_E_CLOSED while the
+///   reactor closes; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: as for awsgi_waitable_descriptor.
 /// Threads: owner, exchange.
 #[unsafe(no_mangle)]
@@ -129,20 +147,20 @@ pub unsafe extern "C" fn awsgi_waitable_timer(
     period: u64,
     waitable: *mut awsgi_waitable,
 ) -> awsgi_status {
-    let _ = (first, period);
     guard(|| {
         // SAFETY: the caller vouches for the pointer.
-        unsafe { out(waitable, "waitable")? };
-        self::reactor(reactor)?;
-        Err(unsupported("awsgi_waitable_timer"))
+        let waitable = unsafe { out(waitable, "waitable")? };
+        *waitable = self::reactor(reactor)?.timer(Deadline::at(first), period)?.to_bits();
+        Ok(())
     })
 }
 
-/// Takes what an event holds, and clears it.
+/// Takes what a waitable holds, and clears it.
 ///
-/// value: 1 if it was notified since it was last taken, else 0.
+/// value: of an event 1 if it was notified since it was last taken, else 0; of a counter how often it
+///   was notified; of a timer how often it has expired.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_UNSUPPORTED for what is not an event; AWSGI_E_STALE; AWSGI_E_THREAD;
+/// Returns: AWSGI_OK; AWSGI_E_UNSUPPORTED for what holds nothing; AWSGI_E_STALE; AWSGI_E_THREAD;
 ///   AWSGI_E_NULL.
 /// Ownership: nothing is kept.
 /// Threads: owner, exchange.
@@ -159,11 +177,12 @@ pub unsafe extern "C" fn awsgi_waitable_take(
     })
 }
 
-/// Names a waitable for people who look.
+/// Names a waitable, for people who look; see awsgi_waitable_describe.
 ///
-/// label, len: the name in UTF-8, in bytes.
+/// label, len: the name in UTF-8, in bytes; an empty one takes the old one away.
 ///
-/// Returns: AWSGI_E_UNSUPPORTED in this release.
+/// Returns: AWSGI_OK; AWSGI_E_INVALID if it is not UTF-8; AWSGI_E_STALE; AWSGI_E_THREAD;
+///   AWSGI_E_NULL.
 /// Ownership: the name is copied.
 /// Threads: owner, exchange.
 #[unsafe(no_mangle)]
@@ -172,11 +191,55 @@ pub unsafe extern "C" fn awsgi_waitable_label(
     label: *const c_char,
     len: usize,
 ) -> awsgi_status {
-    let _ = waitable;
     guard(|| {
         // SAFETY: the caller vouches for the array.
-        unsafe { array(label, len, "label")? };
-        Err(unsupported("awsgi_waitable_label"))
+        let label = unsafe { array(label.cast::<u8>(), len, "label")? };
+        let label = std::str::from_utf8(label).map_err(|_| {
+            Error::new(Status::Invalid, "label is not UTF-8: give the name in UTF-8")
+        })?;
+        waitable_label(Token::from_bits(waitable), label)
+    })
+}
+
+/// Says in words what a waitable is, its label, and what is waited for, for people who look.
+///
+/// text, capacity: where to write it, in bytes; as much as fits, ended by a NUL. (NULL, 0) asks for
+///   the length alone.
+/// len: how long it is without the NUL; may be NULL.
+///
+/// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Ownership: nothing is kept.
+/// Threads: owner, exchange.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn awsgi_waitable_describe(
+    waitable: awsgi_waitable,
+    text: *mut c_char,
+    capacity: usize,
+    len: *mut usize,
+) -> awsgi_status {
+    guard(|| {
+        // SAFETY: the caller vouches for the pointer.
+        let len = unsafe { out_if_wanted(len) };
+        if text.is_null() && capacity > 0 {
+            return Err(null("text"));
+        }
+        if capacity > 0 {
+            // SAFETY: not NULL, and the caller vouches for its capacity.
+            unsafe { text.write(0) };
+        }
+        let words = waitable_describe(Token::from_bits(waitable))?;
+        if let Some(len) = len {
+            *len = words.len();
+        }
+        if capacity > 0 {
+            let fits = words.len().min(capacity - 1);
+            // SAFETY: as above; `fits` bytes and the NUL are at most `capacity`.
+            unsafe {
+                text.cast::<u8>().copy_from_nonoverlapping(words.as_ptr(), fits);
+                text.add(fits).write(0);
+            }
+        }
+        Ok(())
     })
 }
 
@@ -185,7 +248,8 @@ pub unsafe extern "C" fn awsgi_waitable_label(
 /// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_STATE for an exchange's own waitable, which ends with
 ///   the exchange; AWSGI_E_THREAD, also for a pool thread and a waitable that its exchange did not
 ///   make.
-/// Ownership: the token is void; a descriptor given with AWSGI_OWN is closed.
+/// Ownership: the token is void; a descriptor given with AWSGI_OWN is closed, where the host watches
+///   it in the turn after the one that has the host stop.
 /// Threads: owner, exchange.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn awsgi_waitable_close(waitable: awsgi_waitable) -> awsgi_status {
@@ -199,11 +263,14 @@ fn notify_bits(waitable: awsgi_waitable, ready: u32) -> Result<()> {
     notify(Token::from_bits(waitable), bits)
 }
 
-/// Sets an event. Safe on any thread, also after the event or its reactor is gone.
+/// Sets an event, adds one to a counter, or reports what a foreign waitable is ready for. Takes no
+/// lock and allocates nothing. Safe on any thread, also after the waitable or its reactor is gone.
 ///
 /// ready: what happened: AWSGI_READABLE, ... ; it completes the waits that ask for it.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable.
+/// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable
+///   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that was notified more than
+///   67 million times since its reactor's last turn; AWSGI_E_FORKED.
 /// Ownership: nothing is kept.
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -211,13 +278,14 @@ pub unsafe extern "C" fn awsgi_notify(waitable: awsgi_waitable, ready: u32) -> a
     guard(|| notify_bits(waitable, ready))
 }
 
-/// Sets many events.
+/// The same for many waitables.
 ///
 /// notices, count: what happened to which.
-/// stale: how many of them named an event that is gone; may be NULL. The others were set.
+/// stale: how many of them named a waitable that is gone; may be NULL. The others were notified.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing set, if one has bits that are no readiness, and
-///   with the others set, if one names a waitable that is no event; AWSGI_E_NULL.
+/// Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing done, if one has bits that are no readiness, and
+///   with the others notified, if one names a waitable that tells by itself; AWSGI_E_NULL; otherwise
+///   as for awsgi_notify, with the others notified.
 /// Ownership: the array stays the caller's.
 /// Threads: any.
 #[unsafe(no_mangle)]

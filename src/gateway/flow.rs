@@ -6,14 +6,14 @@ use super::application::Step;
 use super::environ::Environ;
 use super::input::{Input, Read};
 use super::output::Output;
-use crate::core::{Completion, Readiness, WaitSpec, Watch};
+use crate::core::{Completion, Question, Readiness, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::reactor::State;
 
 /// Something that a pool thread asks the owner to do for it.
 pub(crate) enum Call {
     /// Wait in place.
-    Await { set: Box<[Watch]>, deadline: crate::core::Deadline, user_data: u64 },
+    Await(Question),
     /// Anything else, for the exchange in this slot.
     Do(Work),
 }
@@ -210,7 +210,7 @@ impl Shared {
     /// Has the owner do something, and waits for the answer.
     pub(crate) fn call(&self, call: Call, poke: impl Fn()) -> Result<Reply> {
         let mut flow = self.lock();
-        if flow.gone && matches!(call, Call::Await { .. }) {
+        if flow.gone && matches!(call, Call::Await(_)) {
             return Err(gone());
         }
         flow.in_place().reply = None;
@@ -230,12 +230,7 @@ impl Shared {
         spec: &WaitSpec<'_>,
         poke: impl Fn(),
     ) -> Result<Completion> {
-        let call = Call::Await {
-            set: spec.set.into(),
-            deadline: spec.deadline,
-            user_data: spec.user_data,
-        };
-        match self.call(call, poke)? {
+        match self.call(Call::Await(Question::of(spec)), poke)? {
             Reply::Completed(completion) => Ok(completion),
             Reply::Value(_) => unreachable!("an await is answered with a completion"),
         }

@@ -15,10 +15,9 @@ use super::input::Input;
 use super::output::Output;
 use super::pool::Pool;
 use super::{GatewayOptions, Request};
-use crate::core::{Completion, Owner, Readiness, Source, Token, WaitSpec, more};
+use crate::core::{Completion, New, Owner, Readiness, Token, WaitSpec, more};
 use crate::error::{Error, Result, Status};
 use crate::reactor::State;
-use crate::sources::clock;
 
 /// What a gateway has of its application on this worker. Dropping it ends both.
 pub(crate) struct GatewayState {
@@ -202,7 +201,7 @@ impl State {
     }
 
     pub(super) fn drain_gateway(&mut self, key: u32, within: u64) -> Result<()> {
-        let deadline = clock::now().saturating_add(within);
+        let deadline = self.now().saturating_add(within);
         let gateway = self.gateway(key)?;
         gateway.draining = true;
         gateway.drain_deadline = gateway.drain_deadline.min(deadline);
@@ -379,7 +378,7 @@ impl State {
             ));
         }
         let slot = record.token.slot();
-        let waitable = self.core.open(Source::Exchange(slot), Some(slot))?;
+        let waitable = self.core.open(New::Exchange(slot), Some(slot))?;
         self.exchanges.record(key).waitable = waitable;
         Ok(waitable)
     }

@@ -137,6 +137,7 @@ impl State {
         step: Step,
     ) -> Option<Box<dyn Run>> {
         let slot = self.exchanges.record(key).token.slot();
+        self.core.forget_members(slot);
         let waits = self.core.exchange_waits(slot);
         let ended = match step {
             Step::Done => self.exchanges.record(key).shared.lock().output.end().err(),
@@ -264,11 +265,12 @@ impl State {
         };
         self.exchanges.announce(key, tell);
         match call {
-            Some(Call::Await { set, deadline, user_data }) => {
-                let spec = WaitSpec { set: &set, deadline, user_data };
+            Some(Call::Await(question)) => {
+                // What it waited for before cannot be asked about any more.
+                self.core.forget_members(slot);
                 if shared.lock().gone {
                     shared.reply(Err(gone()));
-                } else if let Err(error) = self.start_exchange_wait(key, &spec) {
+                } else if let Err(error) = self.start_exchange_wait(key, &question.spec()) {
                     shared.reply(Err(error));
                 }
             }

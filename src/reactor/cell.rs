@@ -1,15 +1,15 @@
 //! What a reactor number stands for, and the numbers.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::state::State;
 use crate::core::slots::{Slots, stale};
 use crate::core::{MAX_REACTORS, Readiness, Token};
 use crate::error::{Error, Result, Status};
-use crate::sources::fork;
 use crate::sources::owner::OwnerCell;
 use crate::sources::signal::Signal;
+use crate::sources::{clock, fork};
 
 /// What a reactor number stands for, for as long as the process lives: tokens reach their slots
 /// through it, also after the reactor is gone.
@@ -21,8 +21,13 @@ pub(crate) struct ReactorCell {
     /// A reactor has this number.
     pub(super) live: AtomicBool,
     pub(super) forks: AtomicU32,
+    /// What the host said last that the time is, where the host's clock counts; else NO_CLOCK.
+    host_clock: AtomicU64,
     pub(super) state: OwnerCell<Option<Box<State>>>,
 }
+
+/// The clock is the library's.
+const NO_CLOCK: u64 = u64::MAX;
 
 static CELLS: [OnceLock<ReactorCell>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
 
@@ -53,6 +58,7 @@ impl ReactorCell {
             stop: AtomicBool::new(false),
             live: AtomicBool::new(false),
             forks: AtomicU32::new(0),
+            host_clock: AtomicU64::new(NO_CLOCK),
             state: OwnerCell::new(None),
         }))
     }
@@ -84,6 +90,27 @@ impl ReactorCell {
 
     pub(crate) fn is_owner(&self) -> bool {
         self.state.is_owner()
+    }
+
+    /// Says whose clock counts. The host's begins at 0, before its first turn.
+    pub(super) fn choose_clock(&self, host_gives_clock: bool) {
+        self.host_clock.store(if host_gives_clock { 0 } else { NO_CLOCK }, Ordering::Relaxed);
+    }
+
+    /// The host says what the time is; a clock that goes back stands still here. Owner only.
+    pub(super) fn set_host_clock(&self, now: u64) {
+        let before = self.host_clock.load(Ordering::Relaxed);
+        if before != NO_CLOCK && now > before {
+            self.host_clock.store(now.min(NO_CLOCK - 1), Ordering::Relaxed);
+        }
+    }
+
+    /// The reactor's clock. Any thread.
+    pub(crate) fn now(&self) -> u64 {
+        match self.host_clock.load(Ordering::Relaxed) {
+            NO_CLOCK => clock::now(),
+            now => now,
+        }
     }
 
     /// Whether the token's object lives; answers the same on any thread.

@@ -2,15 +2,18 @@
 
 use std::os::fd::RawFd;
 
-use super::{Mode, ReactorCell, ReactorOptions, Spawn};
+use super::future::Tasks;
+use super::{Mode, ReactorCell, ReactorOptions, Spawn, Stats};
 use crate::core::slots::not_an_event;
-use crate::core::{Core, Deadline, Kind, Limits, Owner, Readiness, Source, Token, WaitSpec};
+use crate::core::{
+    Core, Deadline, How, Kind, Limits, New, Owner, Readiness, Source, Token, WaitSpec,
+};
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
-use crate::sources::clock;
 use crate::sources::descriptors::{self, Armed, Descriptors};
-use crate::sources::selector::Selector;
+use crate::sources::selector::{Factory, Selector};
 use crate::sources::shell::{Alarm, Shell};
+use crate::sources::watcher::{self, Watched};
 
 pub(super) const SIGNAL: usize = usize::MAX;
 pub(super) const ALARM: usize = usize::MAX - 1;
@@ -19,17 +22,25 @@ pub(super) const ALARM: usize = usize::MAX - 1;
 pub(crate) struct State {
     pub(crate) core: Core,
     pub(crate) exchanges: Exchanges,
+    pub(super) tasks: Tasks,
     pub(super) cell: &'static ReactorCell,
     pub(super) options: ReactorOptions,
-    pub(super) selector: Box<dyn Selector>,
+    /// Makes the selector, and another one when it has to be rebuilt.
+    factory: Factory,
+    /// In delegated mode there is none before the first descriptor.
+    pub(super) selector: Option<Box<dyn Selector>>,
     pub(super) descriptors: Descriptors,
+    /// The eventfd by which other threads wake us; delegated mode has a hook in its place.
+    signal: Option<RawFd>,
     pub(super) shell: Option<Shell>,
     pub(super) alarm: Option<Alarm>,
+    /// In delegated mode, the watcher thread's hold on the selector.
+    watched: Option<Watched>,
     pub(super) events: Vec<(usize, Readiness)>,
     /// The last turn's budget ended before the selector's events did.
     pub(super) events_left: bool,
-    /// What an arm found ready at once; kept for its capacity.
-    pub(super) found: Vec<(u32, Readiness)>,
+    /// Something was armed since the selector was asked.
+    pub(super) armed: bool,
     /// A turn is under way.
     pub(super) turning: bool,
     /// The exchange whose code runs.
@@ -38,69 +49,159 @@ pub(crate) struct State {
     pub(super) reported: Deadline,
     /// Which of the host's completions is delivered next: an exchange's, or a wait's.
     pub(super) exchanges_first: bool,
+    /// Whether a rebuild has failed since ghosts were last counted.
+    rebuild_failed: bool,
+    pub(super) stats: Stats,
 }
 
 impl State {
     pub(super) fn new(
         cell: &'static ReactorCell,
         options: &ReactorOptions,
-        mut selector: Box<dyn Selector>,
+        factory: Factory,
     ) -> Result<Box<State>> {
-        let mut descriptors = Descriptors::default();
-        let signal =
-            cell.signal.open().map_err(|error| Error::os("making a signal (eventfd)", &error))?;
-        let mut register = |fd: RawFd, name: usize, selector: &mut dyn Selector| {
-            descriptors.reserve(fd);
-            selector
-                .register(fd, name, Readiness::READABLE)
-                .map_err(|error| Error::os("watching a signal (epoll_ctl)", &error))
-        };
-        register(signal, SIGNAL, &mut *selector)?;
-        let nested = options.mode == Mode::Nested;
-        let mut alarm = None;
-        if nested && !options.host_honours_deadline {
-            let made =
-                Alarm::new().map_err(|error| Error::os("making an alarm (timerfd)", &error))?;
-            register(made.fd(), ALARM, &mut *selector)?;
-            alarm = Some(made);
-        }
-        let mut shell = None;
-        if nested {
-            let made = Shell::new(selector.fd()).map_err(|error| {
-                Error::os("making the descriptor of nested mode (epoll)", &error)
-            })?;
-            descriptors.reserve(made.fd());
-            shell = Some(made);
-        }
-        descriptors.reserve(selector.fd());
-        // What lies in the inbox since the last reactor of this number would keep its slots from
-        // being pushed again, and so from waking anybody. Nothing of it lives any more.
-        cell.slots.drain(|_, _| ());
-        if nested {
-            // The host may sleep from the first moment.
-            cell.signal.asleep();
-        }
-        Ok(Box::new(State {
-            core: Core::new(
-                &cell.slots,
-                cell.number,
-                Limits { waitables: options.max_waitables, waits: options.max_waits },
-            ),
+        let limits = Limits { waitables: options.max_waitables, waits: options.max_waits };
+        let mut state = Box::new(State {
+            core: Core::new(&cell.slots, cell.number, limits),
             exchanges: Exchanges::default(),
+            tasks: Tasks::default(),
             cell,
             options: options.clone(),
-            selector,
-            descriptors,
-            shell,
-            alarm,
+            factory,
+            selector: None,
+            descriptors: Descriptors::default(),
+            signal: None,
+            shell: None,
+            alarm: None,
+            watched: None,
             events: Vec::new(),
             events_left: false,
-            found: Vec::new(),
+            armed: false,
             turning: false,
             running: None,
             reported: Deadline::FOREVER,
             exchanges_first: false,
-        }))
+            rebuild_failed: false,
+            stats: Stats::default(),
+        });
+        if options.mode == Mode::Delegated {
+            let wake = options.wake.clone().expect("checked with the options");
+            cell.signal.open_hook(wake);
+        } else {
+            state.open_selector()?;
+        }
+        // What lies in the inbox since the last reactor of this number would keep its slots from
+        // being pushed again, and so from waking anybody. Nothing of it lives any more.
+        cell.slots.drain(|_, _, _| ());
+        // A host may sleep from the first moment.
+        state.may_sleep();
+        Ok(state)
+    }
+
+    /// The selector of owned and nested mode, with what wakes it.
+    fn open_selector(&mut self) -> Result<()> {
+        let selector = self.make_selector()?;
+        let fd = selector.fd();
+        self.descriptors.reserve(fd);
+        let signal = self
+            .cell
+            .signal
+            .open()
+            .map_err(|error| Error::os("making a signal (eventfd)", &error))?;
+        self.descriptors.reserve(signal);
+        self.signal = Some(signal);
+        let nested = self.options.mode == Mode::Nested;
+        if nested && !self.options.host_honours_deadline {
+            let alarm = Alarm::new()
+                .map_err(|error| Error::os("making an alarm (timerfd_create)", &error))?;
+            self.descriptors.reserve(alarm.fd());
+            self.alarm = Some(alarm);
+        }
+        if nested {
+            let shell = Shell::new(fd).map_err(|error| {
+                Error::os("making the descriptor of nested mode (epoll)", &error)
+            })?;
+            self.descriptors.reserve(shell.fd());
+            self.shell = Some(shell);
+        }
+        self.selector = Some(self.with_our_own(selector)?);
+        Ok(())
+    }
+
+    fn make_selector(&mut self) -> Result<Box<dyn Selector>> {
+        (self.factory)().map_err(|error| Error::os("making a selector (epoll_create1)", &error))
+    }
+
+    /// Registers the signal and the alarm with a selector.
+    fn with_our_own(&self, mut selector: Box<dyn Selector>) -> Result<Box<dyn Selector>> {
+        let alarm = self.alarm.as_ref().map(Alarm::fd);
+        for (fd, name) in [(self.signal, SIGNAL), (alarm, ALARM)] {
+            if let Some(fd) = fd {
+                selector
+                    .register(fd, name, Readiness::READABLE)
+                    .map_err(|error| Error::os("watching a signal (epoll_ctl)", &error))?;
+            }
+        }
+        Ok(selector)
+    }
+
+    /// The selector that descriptors need; in delegated mode the first of them makes it, and has
+    /// the watcher look at it.
+    fn selector_for_descriptors(&mut self) -> Result<()> {
+        if self.selector.is_some() {
+            return Ok(());
+        }
+        let selector = self.make_selector()?;
+        let watched =
+            watcher::watch(&self.cell.signal, selector.fd(), self.options.spawn.as_ref())?;
+        self.descriptors.reserve(selector.fd());
+        self.watched = Some(watched);
+        self.selector = Some(selector);
+        Ok(())
+    }
+
+    /// Makes the selector anew, without the files that live on under numbers that we do not know.
+    pub(super) fn rebuild(&mut self) {
+        let done = self.try_rebuild();
+        self.stats.rebuilds += 1;
+        if let Err(error) = done {
+            // It goes on with what it has; the next try is after as many ghosts again.
+            if !std::mem::replace(&mut self.rebuild_failed, true) {
+                self.log(
+                    super::level::WARN,
+                    &format!("descriptors were closed too early, and: {}", error.message()),
+                );
+            }
+        }
+    }
+
+    fn try_rebuild(&mut self) -> Result<()> {
+        self.descriptors.lay_ghosts();
+        let selector = self.make_selector()?;
+        let mut selector = self.with_our_own(selector)?;
+        let old = self.selector.as_ref().expect("ghosts come from a selector").fd();
+        let new = selector.fd();
+        if let Some(shell) = &self.shell {
+            shell
+                .replace(old, new)
+                .map_err(|error| Error::os("replacing the selector (epoll_ctl)", &error))?;
+        }
+        if let Some(watched) = &mut self.watched {
+            watched.rewatch(new)?;
+        }
+        self.descriptors.unreserve(old);
+        self.descriptors.reserve(new);
+        let core = &self.core;
+        let lost = self.descriptors.move_to(&mut *selector, |slot| core.interest(slot));
+        self.selector = Some(selector);
+        self.armed = true;
+        for (fd, error) in lost {
+            for index in 0.. {
+                let Some(waitable) = self.descriptors.waitable(fd, index) else { break };
+                self.core.fail_waits(waitable, error.raw_os_error().unwrap_or(0));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn cell(&self) -> &'static ReactorCell {
@@ -108,7 +209,7 @@ impl State {
     }
 
     pub(crate) fn now(&self) -> u64 {
-        clock::now()
+        self.cell.now()
     }
 
     pub(crate) fn spawn(&self) -> Option<Spawn> {
@@ -121,63 +222,124 @@ impl State {
         }
     }
 
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            signals: self.cell.signal.sent(),
+            stale: self.core.stale(),
+            waits: self.core.waits().into(),
+            waitables: self.core.waitable_count().into(),
+            ..self.stats
+        }
+    }
+
+    /// Makes a waitable of a descriptor.
+    pub(super) fn open_descriptor(
+        &mut self,
+        fd: RawFd,
+        own: bool,
+        maker: Option<u32>,
+    ) -> Result<Token> {
+        self.descriptors.check(fd)?;
+        if own {
+            self.check_not_given(fd)?;
+        }
+        if self.options.host_watches_descriptors {
+            let how = How::Descriptor { own };
+            return self.core.open(New::Foreign { handle: fd as u64, how }, maker);
+        }
+        let waitable = self.core.open(New::Descriptor { fd, own }, maker)?;
+        self.descriptors.add(fd, waitable.slot());
+        Ok(waitable)
+    }
+
     /// Starts a wait: plans, arms, commits. A refusal changes nothing.
     pub(crate) fn start_wait(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
-        let plan = self.core.prepare(spec, owner)?;
-        self.found.clear();
-        for (slot, interest) in plan.arms() {
+        let mut plan = self.core.prepare(spec, owner)?;
+        let mut now = 0;
+        for member in 0..plan.len() {
+            let (slot, interest) = plan.arm(member);
             match self.core.source(slot) {
-                Source::Event => {
-                    let notified = self.core.notified(slot);
-                    self.found.push((slot, notified));
+                Source::Event | Source::Counter(_) => {}
+                // Whether it has expired is a question of the time.
+                Source::Timer(_) => now = self.now(),
+                Source::Foreign(_) => {
+                    if self.options.host_watches_descriptors {
+                        plan.found(member, self.always_ready(slot)?);
+                    }
                 }
                 Source::Exchange(exchange) => {
-                    let ready = self.exchange_readiness(exchange, interest);
-                    self.found.push((slot, ready));
+                    plan.found(member, self.exchange_readiness(exchange, interest));
                 }
                 Source::Descriptor { fd, .. } => {
-                    // With what the rest of the set asks of the same number.
-                    let others = self.descriptors.waitables(fd);
-                    let mut merged = others
-                        .iter()
-                        .fold(interest, |merged, other| merged | self.core.interest(*other));
-                    if others.len() > 1 {
-                        merged = plan
-                            .arms()
-                            .filter(|(other, _)| others.contains(other))
-                            .fold(merged, |merged, (_, interest)| merged | interest);
-                    }
-                    match self.descriptors.arm(&mut *self.selector, fd, merged)? {
-                        Armed::Watched => {}
-                        Armed::AlwaysReady => {
-                            self.found.push((slot, Readiness::READABLE | Readiness::WRITABLE));
-                        }
-                        Armed::Replaced => {
-                            for other in self.descriptors.waitables(fd) {
-                                self.core.close_waits(*other);
-                            }
+                    let mut merged = interest;
+                    for other in self.descriptors.waitables(fd) {
+                        merged |= self.core.interest(other);
+                        if other != slot {
+                            // The rest of the set may ask for the same number.
+                            merged |= plan.interest(other);
                         }
                     }
+                    plan.found(member, self.arm(fd, merged)?);
                 }
             }
         }
-        let token = self.core.commit(plan)?;
-        let found = std::mem::take(&mut self.found);
-        for (slot, ready) in &found {
-            if !ready.is_empty() {
-                self.core.ready(*slot, *ready);
-            }
-        }
-        self.found = found;
+        let token = self.core.commit(plan, now)?;
         self.work_outside();
         Ok(token)
     }
 
+    /// Has the selector watch a descriptor. Answers what it is ready for without being watched.
+    fn arm(&mut self, fd: RawFd, interest: Readiness) -> Result<Readiness> {
+        self.selector_for_descriptors()?;
+        let selector = self.selector.as_mut().expect("made above");
+        self.armed = true;
+        match self.descriptors.arm(&mut **selector, fd, interest)? {
+            Armed::Watched => Ok(Readiness::NONE),
+            Armed::AlwaysReady => Ok(Readiness::READABLE | Readiness::WRITABLE),
+            Armed::Replaced => {
+                for index in 0.. {
+                    let Some(other) = self.descriptors.waitable(fd, index) else { break };
+                    self.core.close_waits(other);
+                }
+                Ok(Readiness::NONE)
+            }
+        }
+    }
+
+    /// What a descriptor is ready for that a host could not watch.
+    fn always_ready(&self, slot: u32) -> Result<Readiness> {
+        match self.core.descriptor_of(slot) {
+            Some(fd) => descriptors::always_ready(fd),
+            None => Ok(Readiness::NONE),
+        }
+    }
+
+    /// Has a multishot wait report again what is still ready.
+    pub(super) fn rearm(&mut self, slot: u32) -> Result<()> {
+        let now = self.now();
+        if let Some((waitable, interest)) = self.core.rearm(slot, now)? {
+            let ready = match self.core.source(waitable) {
+                Source::Descriptor { fd, .. } => {
+                    let merged = self
+                        .descriptors
+                        .waitables(fd)
+                        .fold(interest, |sum, other| sum | self.core.interest(other));
+                    self.arm(fd, merged)?
+                }
+                Source::Exchange(exchange) => self.exchange_readiness(exchange, interest),
+                _ => Readiness::NONE,
+            };
+            self.core.ready(waitable, ready);
+        }
+        self.work_outside();
+        Ok(())
+    }
+
     /// A number closed twice could be somebody else's file the second time.
-    pub(super) fn check_not_given(&self, fd: RawFd) -> Result<()> {
+    fn check_not_given(&self, fd: RawFd) -> Result<()> {
         let given =
-            |slot: &u32| matches!(self.core.source(*slot), Source::Descriptor { own: true, .. });
-        if self.descriptors.waitables(fd).iter().any(given) {
+            |slot: u32| matches!(self.core.source(slot), Source::Descriptor { own: true, .. });
+        if self.core.is_given(fd) || self.descriptors.waitables(fd).any(given) {
             return Err(Error::new(
                 Status::State,
                 format!(
@@ -191,12 +353,24 @@ impl State {
 
     /// Ends a waitable and what stands behind it.
     pub(crate) fn close_waitable_in(&mut self, slot: u32) {
-        let Source::Descriptor { fd, own } = self.core.close(slot) else { return };
-        let others = self.descriptors.remove(&mut *self.selector, fd, slot);
-        if own {
-            for other in others {
-                self.core.close_waits(*other);
+        if let Source::Descriptor { fd, own } = self.core.close(slot) {
+            // Without a selector nothing was ever armed.
+            let selector = self.selector.as_mut().map(|selector| &mut **selector as _);
+            self.descriptors.remove(selector, fd, slot);
+            if own {
+                for index in 0.. {
+                    let Some(other) = self.descriptors.waitable(fd, index) else { break };
+                    self.core.close_waits(other);
+                }
+                descriptors::close(fd);
             }
+        }
+        self.close_closable();
+    }
+
+    /// Closes descriptors that the host does not watch any more.
+    pub(super) fn close_closable(&mut self) {
+        while let Some(fd) = self.core.next_closable() {
             descriptors::close(fd);
         }
     }
@@ -204,22 +378,33 @@ impl State {
     pub(super) fn notify_here(&mut self, waitable: Token, ready: Readiness) -> Result<()> {
         let slot = self.core.find(waitable, Kind::Waitable)?;
         match self.core.source(slot) {
-            Source::Event => {
-                self.core.notify(slot, ready);
+            Source::Event | Source::Counter(_) | Source::Foreign(_) => {
+                if !self.core.notify(slot, ready, 1) {
+                    self.stats.spurious += 1;
+                }
                 self.work_outside();
                 Ok(())
             }
-            Source::Descriptor { .. } | Source::Exchange(_) => Err(not_an_event()),
+            Source::Descriptor { .. } | Source::Timer(_) | Source::Exchange(_) => {
+                Err(not_an_event())
+            }
         }
     }
 
     /// Takes what other threads notified.
     pub(super) fn drain_inbox(&mut self) {
+        if !self.cell.slots.has_notices() {
+            return;
+        }
         let slots = &self.cell.slots;
         let mut poked = Vec::new();
-        slots.drain(|slot, bits| match self.core.exchange_key(slot) {
+        slots.drain(|slot, bits, times| match self.core.exchange_key(slot) {
             Some(_) => poked.push(slot),
-            None => self.core.notified_elsewhere(slot, bits),
+            None => {
+                if !self.core.notify(slot, bits, times) {
+                    self.stats.spurious += 1;
+                }
+            }
         });
         for slot in poked {
             // What one asks for may drain the inbox again, and end another that lies here still.
@@ -229,11 +414,13 @@ impl State {
         }
     }
 
-    /// Something to do came up outside of a turn: a nested host that may be asleep is told.
+    /// Something to do came up outside of a turn: a host that may be asleep is told.
     pub(crate) fn work_outside(&mut self) {
-        if self.turning || self.shell.is_none() || self.options.host_turns_before_sleep {
+        if self.turning || self.options.mode == Mode::Owned || self.options.host_turns_before_sleep
+        {
             return;
         }
+        self.core.plan_changes();
         // That a closed reactor is empty is news too, which the host waits for before it frees.
         if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {
             self.cell.signal.raise();
@@ -243,16 +430,18 @@ impl State {
     pub(super) fn has_work(&self) -> bool {
         self.core.has_host_completion()
             || self.core.has_exchange_completion()
+            || self.core.has_task_completion()
+            || self.core.has_changes()
             || self.exchanges.has_work()
     }
 
-    pub(super) fn next_deadline(&self) -> Deadline {
+    pub(super) fn next_deadline(&mut self) -> Deadline {
         self.core.next_deadline().min(Deadline::at(self.exchanges.next_deadline()))
     }
 
     // ---- the end ----------------------------------------------------------------------------
 
-    pub(super) fn check_free(&self) -> Result<()> {
+    pub(super) fn check_free(&mut self) -> Result<()> {
         if !self.is_drained() || self.has_announcement() {
             return Err(Error::new(
                 Status::Busy,
@@ -274,6 +463,9 @@ impl State {
         for slot in waitables {
             self.close_waitable_in(slot);
         }
+        // No wake for what ends here.
+        self.watched = None;
         self.core.end();
+        self.close_closable();
     }
 }

@@ -1,7 +1,10 @@
 //! Functions on tokens: they take no reactor, since the token names it.
 
+use std::sync::mpsc;
+
 use super::{Caller, Reactor, ReactorCell, State};
-use crate::core::{Kind, Owner, Readiness, Source, Token};
+use crate::core::slots::stale;
+use crate::core::{Completion, Kind, Member, Owner, Readiness, Source, Token};
 use crate::error::{Error, Result, Status};
 
 /// Sets an event, from any thread, also after its reactor is gone.
@@ -11,26 +14,30 @@ use crate::error::{Error, Result, Status};
 /// `Stale` for an event that ended; `Invalid` for bits that are no readiness, or for a waitable
 /// that is not an event.
 pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
-    let cell = ReactorCell::of(waitable)?;
-    cell.check(waitable)?;
-    if waitable.kind() != Some(Kind::Waitable) {
-        return Err(Error::new(Status::Invalid, format!("{waitable:?} is not a waitable")));
-    }
     if ready.is_empty() || !Readiness::INTERESTS.contains(ready) {
+        // That it is gone is the better news.
+        ReactorCell::of(waitable)?.check(waitable)?;
         return Err(Error::new(
             Status::Invalid,
-            "an event is notified of READABLE, WRITABLE, PRIORITY, READ_CLOSED, HANGUP or ERROR: \
-             give at least one of them, and no other bits",
+            "a waitable is notified of READABLE, WRITABLE, PRIORITY, READ_CLOSED, HANGUP or \
+             ERROR: give at least one of them, and no other bits",
         ));
     }
-    cell.check_not_forked()?;
+    let cell = ReactorCell::of(waitable)?;
     if cell.is_owner() {
         match cell.with(|state| state.notify_here(waitable, ready)) {
             // From a hook or a signal handler: as from any other thread.
             Err(error) if error.status() == Status::Reentrant => {}
+            // The thread's last reactor of this number.
+            Err(error) if error.status() == Status::Thread => {}
             done => return done?,
         }
     }
+    cell.check(waitable)?;
+    if waitable.kind() != Some(Kind::Waitable) {
+        return Err(Error::new(Status::Invalid, format!("{waitable:?} is not a waitable")));
+    }
+    cell.check_not_forked()?;
     cell.notify(waitable, ready)
 }
 
@@ -68,23 +75,50 @@ pub fn waitable_close(waitable: Token) -> Result<()> {
     .map(drop)
 }
 
-/// Takes what an event holds: 1 if it was notified since the last take, else 0. Consumes it.
+/// Takes what a waitable holds, and clears it: of an event 1 if it was notified since the last
+/// take, else 0; of a counter how often it was notified; of a timer how often it has expired.
 ///
 /// # Errors
 ///
-/// `Stale`; `Thread`; `Unsupported` for what is not an event.
+/// `Stale`; `Thread`; `Unsupported` for what holds nothing.
 pub fn waitable_take(waitable: Token) -> Result<u64> {
-    on_token(waitable, Kind::Waitable, |state, slot, _| match state.core.source(slot) {
-        Source::Event => {
+    on_token(waitable, Kind::Waitable, |state, slot, _| {
+        if let Source::Event | Source::Counter(_) = state.core.source(slot) {
             // What other threads notified meanwhile counts, or it would be lost.
             state.drain_inbox();
-            Ok(u64::from(!state.core.take(slot).is_empty()))
         }
-        Source::Descriptor { .. } | Source::Exchange(_) => Err(Error::new(
-            Status::Unsupported,
-            "only events hold something to take: read the descriptor or the exchange itself",
-        )),
+        let now = state.now();
+        state.core.take(slot, now)
     })
+}
+
+/// Names a waitable, for people who look; an empty name takes the old one away.
+///
+/// # Errors
+///
+/// `Stale`; `Thread`.
+pub fn waitable_label(waitable: Token, label: &str) -> Result<()> {
+    let label = label.to_owned();
+    on_token(waitable, Kind::Waitable, move |state, slot, _| {
+        state.core.label(slot, &label);
+        Ok(0)
+    })
+    .map(drop)
+}
+
+/// A waitable in words: what it is, its label, and what is waited for.
+///
+/// # Errors
+///
+/// `Stale`; `Thread`.
+pub fn waitable_describe(waitable: Token) -> Result<String> {
+    let (sender, receiver) = mpsc::channel();
+    on_token(waitable, Kind::Waitable, move |state, slot, _| {
+        // The receiver lives until the call has ended.
+        let _ = sender.send(state.core.describe(slot));
+        Ok(0)
+    })?;
+    receiver.recv().map_err(|_| stale())
 }
 
 /// Asks a wait to end; it completes with what happened first.
@@ -117,4 +151,38 @@ pub fn wait_forget(wait: Token) -> Result<()> {
         Ok(0)
     })
     .map(drop)
+}
+
+/// Has a multishot wait report again if its waitable is still ready, as it would a new wait.
+///
+/// # Errors
+///
+/// `State` for another wait; `Stale` once its last completion was delivered; `Thread`; `Os` and
+/// `Nesting` as for [`Reactor::wait_start`].
+pub fn wait_rearm(wait: Token) -> Result<()> {
+    on_token(wait, Kind::Wait, |state, slot, caller| {
+        caller.may_end(state.core.wait_exchange(slot))?;
+        state.rearm(slot)?;
+        Ok(0)
+    })
+    .map(drop)
+}
+
+/// The ready members of a completion, in the order of their set: for the host until its next turn,
+/// for a step until it returns, for a pool thread until it waits again.
+///
+/// # Errors
+///
+/// `Stale` later, and for what is not a completion of a wait; `Thread`.
+pub fn completion_members(completion: &Completion) -> Result<Vec<Member>> {
+    let cell = ReactorCell::of(completion.wait)?;
+    let (sender, receiver) = mpsc::channel();
+    let completion = *completion;
+    Reactor::from_cell(cell).act(move |state, _| {
+        let members = state.core.members(&completion)?;
+        // The receiver lives until the call has ended.
+        let _ = sender.send(members);
+        Ok(0)
+    })?;
+    receiver.recv().map_err(|_| stale())
 }

@@ -1,26 +1,71 @@
 //! The turn: take what happened, then, when the steps have run, hand over what completed.
 
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 
 use super::state::{ALARM, SIGNAL, State};
-use super::{Report, Turn};
-use crate::core::{Completion, Deadline, Readiness};
+use super::{Mode, Report, Turn, WatchChange, Watching};
+use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
 
+/// What a turn found.
+pub(super) struct Harvest {
+    /// How many steps may run.
+    pub(super) steps: usize,
+    /// The tasks whose futures are complete, to be woken while nothing of ours is borrowed.
+    pub(super) wakers: Vec<Waker>,
+}
+
 impl State {
-    /// Takes what happened. Answers how many steps may run.
-    pub(super) fn harvest(&mut self, turn: &Turn, budget: u32) -> Result<usize> {
+    /// Takes what happened.
+    pub(super) fn harvest(&mut self, turn: &Turn, budget: u32) -> Result<Harvest> {
+        self.cell.set_host_clock(turn.now);
+        self.core.begin_turn();
+        self.close_closable();
+        let taken = self.ask_selector(turn, budget)?;
+        self.drain_inbox();
+        let now = self.now();
+        // Half of the budget at least, or a flood of events could starve deadlines and steps.
+        let left = budget.saturating_sub(taken).max(budget.div_ceil(2)) as usize;
+        let expired = self.core.expire(now, left);
+        self.stats.events += expired as u64;
+        self.expire_drains(now);
+        while let Some((key, completion)) = self.core.next_exchange_completion() {
+            self.stats.completions += 1;
+            self.resume(key, completion);
+        }
+        let mut wakers = Vec::new();
+        while let Some((key, completion)) = self.core.next_task_completion() {
+            self.stats.completions += 1;
+            let members = self.core.members(&completion).unwrap_or_default();
+            wakers.extend(self.tasks.complete(key, completion, members));
+        }
+        Ok(Harvest { steps: self.exchanges.runnable().min(left), wakers })
+    }
+
+    /// Takes what the selector knows. Answers how many events there were.
+    fn ask_selector(&mut self, turn: &Turn, budget: u32) -> Result<u32> {
+        // Before the selector is asked: what is marked after this is looked at in the next turn.
+        let marked = self.cell.signal.take_mark();
+        let delegated = self.options.mode == Mode::Delegated;
+        if self.selector.is_none() || delegated && !(marked || self.armed || self.events_left) {
+            self.cell.signal.awake();
+            return Ok(0);
+        }
         let timeout = self.timeout(turn);
+        let selector = self.selector.as_mut().expect("asked above");
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let waited = self.selector.wait(timeout, budget as usize, &mut events);
+        let waited = selector.wait(timeout, budget as usize, &mut events);
         self.cell.signal.awake();
+        self.armed = false;
         self.events_left = match waited {
             Ok(more) => more,
             Err(error) => {
                 self.events = events;
+                self.armed = true;
                 return Err(Error::os("asking the selector (epoll_wait)", &error));
             }
         };
@@ -30,23 +75,22 @@ impl State {
             }
         }
         let taken = events.len() as u32;
+        self.stats.events += u64::from(taken);
         self.events = events;
-        self.drain_inbox();
-        let now = self.now();
-        self.core.expire(now);
-        self.expire_drains(now);
-        while let Some((key, completion)) = self.core.next_exchange_completion() {
-            self.resume(key, completion);
+        if self.descriptors.is_haunted() {
+            self.rebuild();
         }
-        // Half of the budget at least, or a flood of events could starve the steps.
-        let left = budget.saturating_sub(taken).max(budget.div_ceil(2));
-        Ok(self.exchanges.runnable().min(left as usize))
+        Ok(taken)
     }
 
     /// How long the selector may sleep: in owned mode, with nothing to do, until the turn's
     /// deadline or the next of our own.
-    pub(super) fn timeout(&mut self, turn: &Turn) -> Option<Duration> {
-        if self.shell.is_some() || self.has_work() || self.cell.stop.load(Ordering::SeqCst) {
+    fn timeout(&mut self, turn: &Turn) -> Option<Duration> {
+        self.core.plan_changes();
+        if self.options.mode != Mode::Owned
+            || self.has_work()
+            || self.cell.stop.load(Ordering::SeqCst)
+        {
             return Some(Duration::ZERO);
         }
         let until = turn.deadline.min(self.next_deadline());
@@ -65,25 +109,36 @@ impl State {
     }
 
     /// The selector reports a descriptor.
-    pub(super) fn report(&mut self, name: usize, readiness: Readiness) {
-        let Some(fd) = self.descriptors.reported(name) else { return };
-        let mut owned = false;
-        for slot in self.descriptors.waitables(fd) {
-            self.core.ready(*slot, readiness);
-            owned |= self.core.has_waiters(*slot);
+    fn report(&mut self, name: usize, readiness: Readiness) {
+        let Some(fd) = self.descriptors.reported(name) else {
+            self.stats.ghosts += 1;
+            return;
+        };
+        let mut woke = false;
+        let mut index = 0;
+        while let Some(slot) = self.descriptors.waitable(fd, index) {
+            woke |= self.core.ready(slot, readiness);
+            index += 1;
         }
-        if owned {
-            self.descriptors.owned(fd);
-        } else {
-            self.descriptors.ownerless(&mut *self.selector, fd);
+        if woke {
+            self.descriptors.useful(fd);
+            return;
+        }
+        self.stats.spurious += 1;
+        let core = &self.core;
+        let wanted = |sum, slot| sum | core.interest(slot);
+        let wanted = self.descriptors.waitables(fd).fold(Readiness::NONE, wanted);
+        if let Some(selector) = &mut self.selector {
+            self.descriptors.in_vain(&mut **selector, fd, wanted);
         }
     }
 
-    /// Hands completions over, and prepares for the host's sleep.
+    /// Hands completions and watch changes over, and prepares for the host's sleep.
     pub(super) fn deliver(
         &mut self,
-        capacity: usize,
+        turn: &Turn,
         sink: &mut impl FnMut(Completion),
+        watch: &mut impl FnMut(WatchChange),
     ) -> Result<Report> {
         let next_deadline = self.next_deadline();
         if let Some(alarm) = &mut self.alarm {
@@ -95,7 +150,7 @@ impl State {
             }
         }
         let mut completions = 0;
-        while completions < capacity {
+        while completions < turn.capacity {
             // By turns, or one kind could keep the other out of a small array for ever.
             let next = if self.exchanges_first {
                 self.next_announcement().or_else(|| self.core.next_host_completion())
@@ -107,27 +162,52 @@ impl State {
             completions += 1;
             sink(completion);
         }
+        // After the completions: a wait that was delivered may ask for nothing any more, or again.
+        self.core.plan_changes();
+        let mut changes = 0;
+        while changes < turn.changes {
+            let Some(change) = self.core.next_change() else { break };
+            changes += 1;
+            watch(WatchChange {
+                waitable: change.waitable,
+                handle: change.handle,
+                interest: change.interest,
+                how: match change.how {
+                    How::Level => Watching::Level,
+                    How::Once => Watching::Once,
+                    How::Descriptor { .. } => Watching::Descriptor,
+                },
+            });
+        }
+        self.stats.turns += 1;
+        self.stats.completions += completions as u64;
+        self.stats.changes += changes as u64;
         self.reported = next_deadline;
-        let mut more = self.has_work() || self.events_left;
+        let late = next_deadline != Deadline::FOREVER && next_deadline.nanoseconds() <= self.now();
+        let mut more = self.has_work() || self.events_left || late;
         self.may_sleep();
         // Looked at after `asleep`: what comes later signals.
         let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
-        more |= self.cell.slots.has_notices();
-        if self.shell.is_some() && more && !self.options.host_turns_before_sleep {
+        more |= self.cell.slots.has_notices() || self.cell.signal.is_marked();
+        if more && self.options.mode != Mode::Owned && !self.options.host_turns_before_sleep {
             // For a host that does not look at MORE, or watches for edges.
             self.cell.signal.raise();
         }
-        Ok(Report { completions, next_deadline, more, stopped, closed: self.is_drained() && !more })
+        let closed = self.is_drained() && !more;
+        Ok(Report { completions, changes, next_deadline, more, stopped, closed })
     }
 
-    /// From here on a nested host may be asleep: what comes has to signal.
+    /// From here on a host may be asleep: what comes has to signal.
     pub(super) fn may_sleep(&self) {
-        if self.shell.is_some() {
+        if self.options.mode != Mode::Owned {
             self.cell.signal.asleep();
         }
     }
 
     pub(super) fn is_drained(&self) -> bool {
-        self.core.is_closed() && self.core.waits() == 0 && !self.exchanges.has_exchanges()
+        self.core.is_closed()
+            && self.core.waits() == 0
+            && !self.core.has_changes()
+            && !self.exchanges.has_exchanges()
     }
 }

@@ -16,7 +16,6 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, Sleep};
 
 use super::hub::Hub;
-use crate::core::Deadline;
 use crate::error::{Error, Result};
 use crate::reactor::Turn;
 
@@ -78,7 +77,7 @@ impl Driver {
     /// One turn; answers whether another has to follow before sleeping.
     fn turn(&mut self) -> Result<bool> {
         let hub = &self.hub;
-        let turn = Turn { deadline: Deadline::NOW, budget: 0, capacity: COMPLETIONS };
+        let turn = Turn { capacity: COMPLETIONS, ..Turn::default() };
         let report = hub.reactor.turn(&turn, |completion| hub.deliver(completion))?;
         hub.settle_finished();
         hub.expire(hub.reactor.now()?);

@@ -18,7 +18,6 @@ use super::hub::Hub;
 use super::listener::Address;
 use super::mounts::Mounts;
 use super::options::{AccessLog, Limits};
-use crate::core::Deadline;
 use crate::error::{Error, Result};
 use crate::gateway::{Application, Gateway, GatewayOptions, Style};
 use crate::reactor::{Mode, Reactor, ReactorOptions, Turn};
@@ -275,7 +274,7 @@ fn wind_up(hub: &Hub) {
 }
 
 fn now() -> Turn {
-    Turn { deadline: Deadline::NOW, budget: 0, capacity: 1024 }
+    Turn { capacity: 1024, ..Turn::default() }
 }
 
 fn turn(hub: &Hub) -> bool {

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 
 use super::selector::Selector;
 use crate::core::Readiness;
+use crate::core::slots::NIL;
 use crate::error::{Error, Result, Status};
 
 /// What an arm came to.
@@ -25,21 +26,38 @@ struct Registration {
     /// Advances when the number turns out to mean another file; reports for an older one are
     /// dropped.
     generation: u32,
-    watched: bool,
-    /// Reports in a row that met no waiter.
-    ownerless: u8,
-    waitables: Vec<u32>,
+    /// The first waitable on it; NIL: none.
+    first: u32,
+    /// More waitables on the same number, which is rare.
+    #[allow(clippy::box_collection)] // A third of the size, in each number's place.
+    others: Option<Box<Vec<u32>>>,
+    /// What the selector watches it for; `None`: it does not.
+    watched: Option<Readiness>,
+    /// Reports in a row that woke nobody.
+    vain: u8,
+}
+
+impl Registration {
+    const NONE: Registration =
+        Registration { generation: 0, first: NIL, others: None, watched: None, vain: 0 };
 }
 
 /// The table, by descriptor number.
 #[derive(Default)]
 pub(crate) struct Descriptors {
-    table: Vec<Option<Box<Registration>>>,
+    table: Vec<Registration>,
     /// The generation of the next registration: one that ended is told from its successor.
     next_generation: u32,
+    /// How many numbers the selector watches.
+    watched: usize,
+    /// Reports since the selector was made that were about files which no number means any more.
+    ghosts: usize,
     /// Descriptors of our own, which nobody may wait for.
     ours: Vec<RawFd>,
 }
+
+/// Ghosts that cost less than to rebuild even an empty selector.
+const FEW_GHOSTS: usize = 32;
 
 /// What to do about a refused registration.
 enum Remedy {
@@ -88,6 +106,27 @@ fn is_open(fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// What a descriptor is ready for without being watched: everything, if it is a file that never
+/// blocks and that no selector takes, else nothing.
+pub(crate) fn always_ready(fd: RawFd) -> Result<Readiness> {
+    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `status` is valid for the call to fill.
+    if unsafe { libc::fstat(fd, status.as_mut_ptr()) } < 0 {
+        let error = io::Error::last_os_error();
+        return Err(Error::os(
+            &format!("waiting for descriptor {fd}, which is not open (closed too early?)"),
+            &error,
+        ));
+    }
+    // SAFETY: the call has filled it.
+    let mode = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
+    Ok(if mode == libc::S_IFREG || mode == libc::S_IFDIR {
+        Readiness::READABLE | Readiness::WRITABLE
+    } else {
+        Readiness::NONE
+    })
+}
+
 /// Closes a descriptor that was given to us.
 pub(crate) fn close(fd: RawFd) {
     // SAFETY: the caller of awsgi_waitable_descriptor gave the descriptor away with AWSGI_OWN;
@@ -100,6 +139,11 @@ impl Descriptors {
     /// Keeps a descriptor of our own from being waited for.
     pub(crate) fn reserve(&mut self, fd: RawFd) {
         self.ours.push(fd);
+    }
+
+    /// A descriptor is not ours any more.
+    pub(crate) fn unreserve(&mut self, fd: RawFd) {
+        self.ours.retain(|other| *other != fd);
     }
 
     /// Checks a descriptor that a waitable is to be made of.
@@ -123,50 +167,49 @@ impl Descriptors {
     pub(crate) fn add(&mut self, fd: RawFd, waitable: u32) {
         let at = fd as usize;
         if self.table.len() <= at {
-            self.table.resize_with(at + 1, || None);
+            self.table.resize_with(at + 1, || Registration::NONE);
         }
-        let next_generation = &mut self.next_generation;
-        self.table[at]
-            .get_or_insert_with(|| {
-                *next_generation = next_generation.wrapping_add(1);
-                Box::new(Registration {
-                    generation: *next_generation,
-                    watched: false,
-                    ownerless: 0,
-                    waitables: Vec::with_capacity(1),
-                })
-            })
-            .waitables
-            .push(waitable);
+        let registration = &mut self.table[at];
+        if registration.first == NIL {
+            self.next_generation = self.next_generation.wrapping_add(1);
+            registration.generation = self.next_generation;
+            registration.first = waitable;
+        } else {
+            registration.others.get_or_insert_default().push(waitable);
+        }
     }
 
-    /// Removes a waitable from its number; the last one ends the registration. Answers the
-    /// waitables that remain.
-    pub(crate) fn remove(
-        &mut self,
-        selector: &mut dyn Selector,
-        fd: RawFd,
-        waitable: u32,
-    ) -> &[u32] {
-        let Some(slot) = self.table.get_mut(fd as usize) else { return &[] };
-        let Some(registration) = slot else { return &[] };
-        registration.waitables.retain(|other| *other != waitable);
-        if registration.waitables.is_empty() {
-            if registration.watched {
-                disarm(selector, fd);
-            }
-            *slot = None;
-            return &[];
+    /// Removes a waitable from its number; with the last one the selector, if there is one,
+    /// forgets the number.
+    pub(crate) fn remove(&mut self, selector: Option<&mut dyn Selector>, fd: RawFd, waitable: u32) {
+        let registration = &mut self.table[fd as usize];
+        if registration.first != waitable {
+            let others = registration.others.as_mut().expect("it is one of several");
+            others.retain(|other| *other != waitable);
+            return;
         }
-        &self.table[fd as usize].as_ref().expect("still there").waitables
+        if let Some(next) = registration.others.as_mut().and_then(|others| others.pop()) {
+            registration.first = next;
+            return;
+        }
+        if let Some(selector) = selector {
+            self.disarm(selector, fd);
+        }
+        self.table[fd as usize] = Registration::NONE;
     }
 
-    /// The waitables on a number.
-    pub(crate) fn waitables(&self, fd: RawFd) -> &[u32] {
-        self.table
-            .get(fd as usize)
-            .and_then(|slot| slot.as_ref())
-            .map_or(&[], |registration| &registration.waitables)
+    /// The waitables on a number, one after the other.
+    pub(crate) fn waitable(&self, fd: RawFd, index: usize) -> Option<u32> {
+        let registration = self.table.get(fd as usize)?;
+        match index {
+            0 => (registration.first != NIL).then_some(registration.first),
+            _ => registration.others.as_ref()?.get(index - 1).copied(),
+        }
+    }
+
+    /// The same, all together.
+    pub(crate) fn waitables(&self, fd: RawFd) -> impl Iterator<Item = u32> + '_ {
+        (0..).map_while(move |index| self.waitable(fd, index))
     }
 
     /// Has the selector watch a number for `interest` and report at once what is ready already.
@@ -176,13 +219,9 @@ impl Descriptors {
         fd: RawFd,
         interest: Readiness,
     ) -> Result<Armed> {
-        let registration = self
-            .table
-            .get_mut(fd as usize)
-            .and_then(|slot| slot.as_mut())
-            .expect("a waitable's descriptor is in the table");
+        let registration = &mut self.table[fd as usize];
         let mut replaced = false;
-        let mut known = registration.watched;
+        let mut known = registration.watched.is_some();
         // Each remedy leads to another call at most once, so three are enough.
         for _ in 0..3 {
             let name = name(fd, registration.generation);
@@ -193,14 +232,18 @@ impl Descriptors {
             };
             match attempt {
                 Ok(()) => {
-                    registration.watched = true;
-                    registration.ownerless = 0;
+                    if registration.watched.replace(interest).is_none() {
+                        self.watched += 1;
+                    }
+                    registration.vain = 0;
                     return Ok(if replaced { Armed::Replaced } else { Armed::Watched });
                 }
                 Err(error) => match remedy(fd, &error) {
                     Remedy::Register => {
                         known = false;
-                        registration.watched = false;
+                        if registration.watched.take().is_some() {
+                            self.watched -= 1;
+                        }
                         self.next_generation = self.next_generation.wrapping_add(1);
                         registration.generation = self.next_generation;
                         replaced = true;
@@ -220,35 +263,98 @@ impl Descriptors {
         ))
     }
 
-    /// The number of a report, if it is about the file that the number means now.
-    pub(crate) fn reported(&self, report: usize) -> Option<RawFd> {
+    /// The number of a report, if it is about the file that the number means now. Any other is a
+    /// ghost: its file lives on under another number, so the kernel still reports it.
+    pub(crate) fn reported(&mut self, report: usize) -> Option<RawFd> {
         let fd = report as u32 as RawFd;
-        let registration = self.table.get(fd as usize)?.as_ref()?;
-        (name(fd, registration.generation) == report).then_some(fd)
+        if let Some(registration) = self.table.get(fd as usize) {
+            if name(fd, registration.generation) == report && registration.watched.is_some() {
+                return Some(fd);
+            }
+        }
+        self.ghosts += 1;
+        None
     }
 
-    /// A report met somebody who waits.
-    pub(crate) fn owned(&mut self, fd: RawFd) {
-        if let Some(Some(registration)) = self.table.get_mut(fd as usize) {
-            registration.ownerless = 0;
+    /// Whether ghosts have cost as much by now as it does to rebuild the selector. Either is in
+    /// proportion to the other: at most half of all work is lost to ghosts.
+    pub(crate) fn is_haunted(&self) -> bool {
+        self.ghosts > FEW_GHOSTS + self.watched
+    }
+
+    /// Counts ghosts anew.
+    pub(crate) fn lay_ghosts(&mut self) {
+        self.ghosts = 0;
+    }
+
+    /// A report woke somebody.
+    pub(crate) fn useful(&mut self, fd: RawFd) {
+        self.table[fd as usize].vain = 0;
+    }
+
+    /// A report woke nobody. At the second one in a row the selector is told what is `wanted` in
+    /// truth, and forgets the number if that is nothing.
+    pub(crate) fn in_vain(&mut self, selector: &mut dyn Selector, fd: RawFd, wanted: Readiness) {
+        let registration = &mut self.table[fd as usize];
+        registration.vain += 1;
+        if registration.vain < 2 {
+            return;
+        }
+        registration.vain = 0;
+        if wanted.is_empty() {
+            self.disarm(selector, fd);
+        } else if registration.watched.is_some_and(|watched| watched != wanted) {
+            // A failure means that the number is closed: the next arm will find out.
+            if selector.reregister(fd, name(fd, registration.generation), wanted).is_ok() {
+                registration.watched = Some(wanted);
+            }
         }
     }
 
-    /// A report met nobody: the second one in a row disarms the number.
-    pub(crate) fn ownerless(&mut self, selector: &mut dyn Selector, fd: RawFd) {
-        let Some(Some(registration)) = self.table.get_mut(fd as usize) else { return };
-        // A file that lives on under another number reports for as long as it lives.
-        registration.ownerless = registration.ownerless.saturating_add(1);
-        if registration.ownerless >= 2 && registration.watched {
-            disarm(selector, fd);
-            registration.watched = false;
-            registration.ownerless = 0;
+    /// Has the selector forget a number.
+    fn disarm(&mut self, selector: &mut dyn Selector, fd: RawFd) {
+        let registration = &mut self.table[fd as usize];
+        if registration.watched.take().is_none() {
+            return;
+        }
+        self.watched -= 1;
+        if selector.deregister(fd).is_err() {
+            // The number is closed, or means another file. The old one, if it lives on elsewhere,
+            // may go on being reported under this name.
+            self.next_generation = self.next_generation.wrapping_add(1);
+            registration.generation = self.next_generation;
         }
     }
-}
 
-/// Fails only if the number is closed (EBADF) or means another file (ENOENT, EPERM): the kernel
-/// has forgotten the old one by itself then.
-fn disarm(selector: &mut dyn Selector, fd: RawFd) {
-    let _ = selector.deregister(fd);
+    /// Registers everything with a new selector. `wanted` says what a waitable is waited for.
+    /// Answers the numbers that cannot be watched any more, with the reasons.
+    pub(crate) fn move_to(
+        &mut self,
+        selector: &mut dyn Selector,
+        wanted: impl Fn(u32) -> Readiness,
+    ) -> Vec<(RawFd, io::Error)> {
+        let mut lost = Vec::new();
+        for at in 0..self.table.len() {
+            if self.table[at].watched.take().is_none() {
+                continue;
+            }
+            self.watched -= 1;
+            let fd = at as RawFd;
+            let interest =
+                self.waitables(fd).fold(Readiness::NONE, |sum, waitable| sum | wanted(waitable));
+            if interest.is_empty() {
+                continue;
+            }
+            let registration = &mut self.table[at];
+            match selector.register(fd, name(fd, registration.generation), interest) {
+                Ok(()) => {
+                    registration.watched = Some(interest);
+                    registration.vain = 0;
+                    self.watched += 1;
+                }
+                Err(error) => lost.push((fd, error)),
+            }
+        }
+        lost
+    }
 }

@@ -27,6 +27,9 @@ pub(crate) trait Selector: Send {
     fn fd(&self) -> RawFd;
 }
 
+/// Makes selectors.
+pub(crate) type Factory = Box<dyn FnMut() -> io::Result<Box<dyn Selector>> + Send>;
+
 /// Events taken from the kernel at once.
 const BATCH: usize = 1024;
 

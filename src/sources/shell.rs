@@ -21,16 +21,35 @@ impl Shell {
     pub(crate) fn new(selector: RawFd) -> io::Result<Shell> {
         // SAFETY: takes no pointers.
         let epoll = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        let shell = Shell { epoll };
+        shell.hold(selector)?;
+        Ok(shell)
+    }
+
+    /// Holds another selector in place of the first. The descriptor stays, and so does the host's
+    /// registration of it.
+    pub(crate) fn replace(&self, old: RawFd, new: RawFd) -> io::Result<()> {
+        self.hold(new)?;
+        // Closing it would not be enough while a forked child has a copy. It is in there, so this
+        // cannot fail.
+        // SAFETY: takes no event; both descriptors are open.
+        unsafe {
+            libc::epoll_ctl(self.fd(), libc::EPOLL_CTL_DEL, old, std::ptr::null_mut());
+        }
+        Ok(())
+    }
+
+    fn hold(&self, selector: RawFd) -> io::Result<()> {
         // Level-triggered: readable for as long as the selector holds events.
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
         // SAFETY: both descriptors are open, and `event` lives through the call.
         let status = unsafe {
-            libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, selector, &mut event)
+            libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, selector, &mut event)
         };
         if status < 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Shell { epoll })
+        Ok(())
     }
 
     pub(crate) fn fd(&self) -> RawFd {

@@ -8,10 +8,10 @@ impl Core {
         if self.closed {
             return Err(closing());
         }
-        self.occupy(
-            Kind::Exchange,
-            Entry::Exchange(ExchangeEntry { key, waits: 0, first_wait: NIL, first_waitable: NIL }),
-        )
+        let entry =
+            ExchangeEntry { key, waits: 0, first_wait: NIL, first_waitable: NIL, spent: NIL };
+        // A pool thread tells its exchange that it wants something.
+        self.occupy(Kind::Exchange, Listens::Flag, Entry::Exchange(entry))
     }
 
     /// The gateway's own name for the exchange in a slot; `None` if the slot holds none.
@@ -34,7 +34,7 @@ impl Core {
             if first == NIL {
                 return;
             }
-            self.remove_wait(first);
+            self.forget(first);
         }
     }
 
@@ -48,6 +48,7 @@ impl Core {
     pub(crate) fn close_exchange(&mut self, slot: u32) {
         debug_assert_eq!(self.exchange(slot).waits, 0);
         debug_assert_eq!(self.exchange(slot).first_waitable, NIL);
+        self.forget_members(slot);
         self.vacate(slot);
     }
 }

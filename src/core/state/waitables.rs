@@ -2,10 +2,18 @@
 
 use super::*;
 
+/// What a readiness met.
+struct Met {
+    /// The bits that a member who asked has seen.
+    seen: Readiness,
+    /// Whether somebody who asks saw none of it.
+    left: bool,
+}
+
 impl Core {
     /// Makes a waitable. Creating one never arms anything. `maker` is the slot of the exchange
     /// with which it ends.
-    pub(crate) fn open(&mut self, source: Source, maker: Option<u32>) -> Result<Token> {
+    pub(crate) fn open(&mut self, new: New, maker: Option<u32>) -> Result<Token> {
         if self.closed {
             return Err(closing());
         }
@@ -18,28 +26,50 @@ impl Core {
                 ),
             ));
         }
-        let token = self.occupy(
-            Kind::Waitable,
-            Entry::Waitable(Waitable {
-                source,
-                notified: Bits::of(Readiness::NONE),
-                first: NodeRef::NONE,
-                asked: [0; 4],
-                maker: maker.unwrap_or(NIL),
-                before: NIL,
-                after: NIL,
-            }),
-        )?;
+        let (source, listens) = match new {
+            New::Descriptor { fd, own } => (Source::Descriptor { fd, own }, Listens::No),
+            New::Event { counter: false } => (Source::Event, Listens::Flag),
+            New::Event { counter: true } => {
+                (Source::Counter(self.counters.insert(0) as u32), Listens::Counter)
+            }
+            New::Timer { first, period } => {
+                (Source::Timer(self.clocks.insert(Timer::new(first, period)) as u32), Listens::No)
+            }
+            New::Foreign { handle, how } => {
+                (Source::Foreign(self.foreign_of(handle, how)), Listens::Flag)
+            }
+            New::Exchange(slot) => (Source::Exchange(slot), Listens::No),
+        };
+        let entry = Waitable::new(source, maker.map_or(Short::NONE, Short::new));
+        let token = match self.occupy(Kind::Waitable, listens, Entry::Waitable(entry)) {
+            Ok(token) => token,
+            Err(error) => {
+                self.end_source(NIL, source);
+                return Err(error);
+            }
+        };
         self.waitables += 1;
+        let slot = token.slot();
+        if let Source::Foreign(foreign) = source {
+            self.foreign[foreign as usize].add(slot);
+        }
         if let Some(maker) = maker {
-            let first =
-                std::mem::replace(&mut self.exchange_mut(maker).first_waitable, token.slot());
-            self.waitable_mut(token.slot()).after = first;
+            let first = std::mem::replace(&mut self.exchange_mut(maker).first_waitable, slot);
             if first != NIL {
-                self.waitable_mut(first).before = token.slot();
+                self.waitable_mut(slot).after = Short::new(first);
+                self.waitable_mut(first).before = Short::new(slot);
             }
         }
         Ok(token)
+    }
+
+    fn end_source(&mut self, slot: u32, source: Source) {
+        match source {
+            Source::Counter(counter) => drop(self.counters.remove(counter as usize)),
+            Source::Timer(clock) => drop(self.clocks.remove(clock as usize)),
+            Source::Foreign(foreign) => self.leave_foreign(foreign, slot),
+            Source::Descriptor { .. } | Source::Event | Source::Exchange(_) => {}
+        }
     }
 
     /// What stands behind a waitable.
@@ -49,31 +79,36 @@ impl Core {
 
     /// The slot of the exchange that made the waitable.
     pub(crate) fn maker(&self, slot: u32) -> Option<u32> {
-        let maker = self.waitable(slot).maker;
+        let maker = self.waitable(slot).maker.get();
         (maker != NIL).then_some(maker)
     }
 
-    /// What all waiters of a waitable ask for together.
+    /// What all members who ask a waitable ask for together.
     pub(crate) fn interest(&self, slot: u32) -> Readiness {
         let waitable = self.waitable(slot);
-        let mut interest = Readiness::NONE;
-        for (bit, count) in COUNTED.into_iter().zip(waitable.asked) {
-            if count > 0 {
-                interest |= bit;
-            }
-        }
-        if waitable.first != NodeRef::NONE {
-            interest |= Readiness::ALWAYS;
-        }
-        interest
+        let always = if waitable.is_asked() { Readiness::ALWAYS } else { Readiness::NONE };
+        waitable.wanted() | always
     }
 
     /// Completes the waits on a waitable as closed; the waitable stays.
     pub(crate) fn close_waits(&mut self, slot: u32) {
+        self.end_waits(slot, Outcome::Closed, 0);
+    }
+
+    /// Completes the waits on a waitable as failed; the waitable stays.
+    pub(crate) fn fail_waits(&mut self, slot: u32, errno: i32) {
+        self.end_waits(slot, Outcome::Failed, errno);
+    }
+
+    fn end_waits(&mut self, slot: u32, outcome: Outcome, errno: i32) {
         let mut at = self.waitable(slot).first;
         while at != NodeRef::NONE {
             let after = self.node(at).after;
-            self.end_wait(at.wait(), Outcome::Closed);
+            let wait = self.wait_mut(at.wait());
+            if wait.outcome.is_none() && !wait.flags.has(Flags::QUEUED) {
+                wait.error = errno;
+            }
+            self.end_wait(at.wait(), outcome);
             at = after;
         }
     }
@@ -87,73 +122,151 @@ impl Core {
             }
             self.end_wait(at.wait(), Outcome::Closed);
             self.unlink(at);
-            self.node_mut(at).waitable = NIL;
         }
+        self.labels.remove(&slot);
+        let source = self.source(slot);
+        self.end_source(slot, source);
         let Entry::Waitable(waitable) = self.vacate(slot) else { unreachable!("a waitable") };
         self.waitables -= 1;
-        if waitable.maker != NIL {
-            if waitable.before == NIL {
-                self.exchange_mut(waitable.maker).first_waitable = waitable.after;
+        if waitable.maker != Short::NONE {
+            let (before, after) = (waitable.before.get(), waitable.after.get());
+            if before == NIL {
+                self.exchange_mut(waitable.maker.get()).first_waitable = after;
             } else {
-                self.waitable_mut(waitable.before).after = waitable.after;
+                self.waitable_mut(before).after = waitable.after;
             }
-            if waitable.after != NIL {
-                self.waitable_mut(waitable.after).before = waitable.before;
+            if after != NIL {
+                self.waitable_mut(after).before = waitable.before;
             }
         }
-        waitable.source
+        source
     }
 
-    /// Sets an event.
-    pub(crate) fn notify(&mut self, slot: u32, bits: Readiness) {
+    /// Sets an event, adds to a counter, or takes a report of the host's about a foreign waitable;
+    /// answers whether anybody waited for it. What tells by itself is left as it is.
+    pub(crate) fn notify(&mut self, slot: u32, bits: Readiness, times: u64) -> bool {
+        let Some(Entry::Waitable(waitable)) = self.entries.get_mut(slot as usize) else {
+            return false;
+        };
+        match waitable.source {
+            Source::Event => waitable.notified = Bits::of(waitable.notified.get() | bits),
+            Source::Counter(counter) => {
+                waitable.notified = Bits::of(waitable.notified.get() | bits);
+                let count = &mut self.counters[counter as usize];
+                *count = count.saturating_add(times);
+            }
+            Source::Foreign(foreign) => return self.report(foreign, bits),
+            Source::Descriptor { .. } | Source::Timer(_) | Source::Exchange(_) => return false,
+        }
+        self.ready(slot, bits)
+    }
+
+    /// What an event, a counter or a timer holds; clears it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for what holds nothing.
+    pub(crate) fn take(&mut self, slot: u32, now: u64) -> Result<u64> {
+        self.at(now);
+        let now = self.now;
         let waitable = self.waitable_mut(slot);
-        waitable.notified = Bits::of(waitable.notified.get() | bits);
-        self.ready(slot, bits);
-    }
-
-    /// Another thread has notified the object in a slot. Only events listen.
-    pub(crate) fn notified_elsewhere(&mut self, slot: u32, bits: Readiness) {
-        if let Some(Entry::Waitable(Waitable { source: Source::Event, .. })) =
-            self.entries.get(slot as usize)
-        {
-            self.notify(slot, bits);
+        let notified = std::mem::replace(&mut waitable.notified, Bits::NONE);
+        match waitable.source {
+            Source::Event => Ok(u64::from(!notified.is_empty())),
+            Source::Counter(counter) => Ok(std::mem::take(&mut self.counters[counter as usize])),
+            Source::Timer(clock) => Ok(self.clocks[clock as usize].take(now)),
+            Source::Descriptor { .. } | Source::Foreign(_) | Source::Exchange(_) => {
+                Err(Error::new(
+                    Status::Unsupported,
+                    "only events, counters and timers hold something to take: read what stands \
+                     behind the others itself",
+                ))
+            }
         }
     }
 
-    /// What an event was notified of; clears it.
-    pub(crate) fn take(&mut self, slot: u32) -> Readiness {
-        std::mem::replace(&mut self.waitable_mut(slot).notified, Bits::of(Readiness::NONE)).get()
-    }
-
-    /// What an event was notified of and nobody took.
-    pub(crate) fn notified(&self, slot: u32) -> Readiness {
-        self.waitable(slot).notified.get()
-    }
-
-    /// A waitable became, or is, ready: every waiter that asked for it wakes. Answers whether
+    /// A waitable became, or is, ready: every member that asks for it sees it. Answers whether
     /// there was one.
     pub(crate) fn ready(&mut self, slot: u32, bits: Readiness) -> bool {
+        !self.show(slot, bits).seen.is_empty()
+    }
+
+    /// Shows a readiness to all members on a waitable's list.
+    fn show(&mut self, slot: u32, bits: Readiness) -> Met {
+        let mut met = Met { seen: Readiness::NONE, left: false };
         let mut at = self.waitable(slot).first;
-        let mut woke = false;
         while at != NodeRef::NONE {
-            let node = self.node_mut(at);
+            let node = self.node(at);
             let after = node.after;
-            let seen = bits.seen_by(node.interest.get());
-            if !seen.is_empty() {
-                node.ready = Bits::of(node.ready.get() | seen);
-                woke = true;
-                self.end_wait(at.wait(), Outcome::Ready);
+            if bits.seen_by(node.interest()).is_empty() {
+                // A multishot wait that is queued asks again when it is delivered.
+                met.left |= node.asks() && !self.wait(at.wait()).flags.has(Flags::QUEUED);
+            } else {
+                met.seen |= self.see(at, bits);
             }
             at = after;
         }
-        woke
+        met
+    }
+
+    /// The same for all waitables of a foreign object.
+    pub(super) fn show_foreign(&mut self, foreign: u32, bits: Readiness) -> (Readiness, bool) {
+        let (mut seen, mut left) = (Readiness::NONE, false);
+        let mut index = 0;
+        while let Some(slot) = self.foreign[foreign as usize].slot(index) {
+            let met = self.show(slot, bits);
+            seen |= met.seen;
+            left |= met.left;
+            index += 1;
+        }
+        (seen, left)
+    }
+
+    /// One member sees a readiness. Answers which bits, if it asked.
+    pub(super) fn see(&mut self, at: NodeRef, bits: Readiness) -> Readiness {
+        let slot = at.wait();
+        let Entry::Wait(wait) = &mut self.entries[slot as usize] else {
+            unreachable!("slot {slot} is a wait")
+        };
+        if wait.outcome.is_some_and(|outcome| outcome != Outcome::Ready) {
+            return Readiness::NONE;
+        }
+        let (node, need, have) = if wait.flags.has(Flags::ONE) {
+            (&mut wait.node, 1, &mut 0)
+        } else {
+            let set = &mut self.sets[wait.node.set()];
+            (&mut set.nodes[at.member()], set.need, &mut set.have)
+        };
+        let seen = bits.seen_by(node.interest());
+        if seen.is_empty() {
+            return seen;
+        }
+        node.ready = Bits::of(node.ready.get() | seen);
+        if !node.asks() {
+            return Readiness::NONE;
+        }
+        if wait.flags.has(Flags::MULTISHOT) {
+            if !wait.flags.has(Flags::QUEUED) {
+                wait.flags = wait.flags.with(Flags::QUEUED);
+                self.queue(slot);
+            }
+            return seen;
+        }
+        node.set_asks(false);
+        *have += 1;
+        let (complete, waitable, interest) = (*have >= need, node.slot(), node.interest());
+        self.count(waitable, interest, -1);
+        if complete {
+            self.end_wait(slot, Outcome::Ready);
+        }
+        seen
     }
 
     /// Whether an exchange waits for a waitable.
     pub(crate) fn is_watched_by(&self, slot: u32, exchange: u32) -> bool {
         let mut at = self.waitable(slot).first;
         while at != NodeRef::NONE {
-            if self.wait(at.wait()).exchange == exchange {
+            if self.wait(at.wait()).owner() == Owner::Exchange(exchange) {
                 return true;
             }
             at = self.node(at).after;
@@ -161,56 +274,69 @@ impl Core {
         false
     }
 
-    /// Whether anybody waits for a waitable.
-    pub(crate) fn has_waiters(&self, slot: u32) -> bool {
-        self.waitable(slot).first != NodeRef::NONE
-    }
-
     // ---- waiter lists -----------------------------------------------------------------------
 
     pub(super) fn node(&self, at: NodeRef) -> &Node {
-        &self.wait(at.wait()).members.as_slice()[at.member()]
+        let wait = self.wait(at.wait());
+        if wait.flags.has(Flags::MANY) {
+            &self.sets[wait.node.set()].nodes[at.member()]
+        } else {
+            &wait.node
+        }
     }
 
     pub(super) fn node_mut(&mut self, at: NodeRef) -> &mut Node {
-        &mut self.wait_mut(at.wait()).members.as_mut_slice()[at.member()]
+        let Entry::Wait(wait) = &mut self.entries[at.wait() as usize] else {
+            unreachable!("slot {} is a wait", at.wait())
+        };
+        if wait.flags.has(Flags::MANY) {
+            &mut self.sets[wait.node.set()].nodes[at.member()]
+        } else {
+            &mut wait.node
+        }
     }
 
-    pub(super) fn count(&mut self, waitable: u32, interest: Readiness, by: i32) {
-        let asked = &mut self.waitable_mut(waitable).asked;
-        for (bit, count) in COUNTED.into_iter().zip(asked) {
-            if interest.intersects(bit) {
-                *count = count.wrapping_add_signed(by);
-            }
+    /// A member begins or ceases to ask.
+    pub(super) fn count(&mut self, slot: u32, interest: Readiness, by: i32) {
+        let waitable = self.waitable_mut(slot);
+        waitable.count(interest, by);
+        match waitable.source {
+            Source::Timer(_) => self.watch_timer(slot),
+            Source::Foreign(foreign) => self.touch(foreign),
+            _ => {}
         }
     }
 
     pub(super) fn link(&mut self, at: NodeRef) {
-        let Node { waitable, interest, .. } = *self.node(at);
-        let first = std::mem::replace(&mut self.waitable_mut(waitable).first, at);
+        let node = self.node_mut(at);
+        node.set_linked(true);
+        node.set_asks(true);
+        let (slot, interest) = (node.slot(), node.interest());
+        let first = std::mem::replace(&mut self.waitable_mut(slot).first, at);
         self.node_mut(at).after = first;
         if first != NodeRef::NONE {
             self.node_mut(first).before = at;
         }
-        self.count(waitable, interest.get(), 1);
+        self.count(slot, interest, 1);
     }
 
     pub(super) fn unlink(&mut self, at: NodeRef) {
-        let Node { waitable, interest, before, after, .. } = *self.node(at);
-        if waitable == NIL {
+        let node = self.node_mut(at);
+        if !node.is_linked() {
             return;
         }
+        debug_assert!(!node.asks());
+        node.set_linked(false);
+        let (slot, before, after) = (node.slot(), node.before, node.after);
+        node.before = NodeRef::NONE;
+        node.after = NodeRef::NONE;
         if before == NodeRef::NONE {
-            self.waitable_mut(waitable).first = after;
+            self.waitable_mut(slot).first = after;
         } else {
             self.node_mut(before).after = after;
         }
         if after != NodeRef::NONE {
             self.node_mut(after).before = before;
         }
-        let node = self.node_mut(at);
-        node.before = NodeRef::NONE;
-        node.after = NodeRef::NONE;
-        self.count(waitable, interest.get(), -1);
     }
 }

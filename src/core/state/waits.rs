@@ -1,6 +1,7 @@
 //! Waits, from the question to the completion.
 
 use super::*;
+use crate::core::Watch;
 
 impl Core {
     /// Checks a question and plans what has to be armed for it. Nothing changes until `commit`.
@@ -8,18 +9,7 @@ impl Core {
         if self.closed {
             return Err(closing());
         }
-        if spec.set.is_empty() && spec.deadline == Deadline::FOREVER {
-            return Err(Error::new(
-                Status::Invalid,
-                "an empty set without a deadline would never end: give it a deadline or a waitable",
-            ));
-        }
-        if spec.set.len() > u16::MAX as usize {
-            return Err(Error::new(
-                Status::Invalid,
-                "a set holds at most 65,535 waitables: split it into several waits",
-            ));
-        }
+        check_shape(spec, owner)?;
         if self.waits >= self.limits.waits {
             return Err(Error::new(
                 Status::Limit,
@@ -29,7 +19,7 @@ impl Core {
                 ),
             ));
         }
-        let node = |watch: &crate::core::Watch| -> Result<Node> {
+        let node = |watch: &Watch| -> Result<Node> {
             if watch.interest.is_empty() || !Readiness::INTERESTS.contains(watch.interest) {
                 return Err(Error::new(
                     Status::Invalid,
@@ -37,20 +27,15 @@ impl Core {
                      HANGUP and ERROR: ask for at least one, and no other bits",
                 ));
             }
-            Ok(Node {
-                waitable: self.find(watch.waitable, Kind::Waitable)?,
-                interest: Bits::of(watch.interest),
-                ready: Bits::of(Readiness::NONE),
-                before: NodeRef::NONE,
-                after: NodeRef::NONE,
-            })
+            let slot = self.find(watch.waitable, Kind::Waitable)?;
+            Ok(Node::new(slot, watch.waitable.generation(), watch.interest))
         };
-        let members = match spec.set {
-            [] => Members::None,
-            [one] => Members::One(node(one)?),
+        let nodes = match spec.set {
+            [] => Nodes::None,
+            [one] => Nodes::One(node(one)?),
             many => {
                 let nodes: Box<[Node]> = many.iter().map(node).collect::<Result<_>>()?;
-                let mut seen: Vec<u32> = nodes.iter().map(|node| node.waitable).collect();
+                let mut seen: Vec<u32> = nodes.iter().map(Node::slot).collect();
                 seen.sort_unstable();
                 if seen.windows(2).any(|pair| pair[0] == pair[1]) {
                     return Err(Error::new(
@@ -58,36 +43,76 @@ impl Core {
                         "the set names a waitable twice: name it once, with both interests",
                     ));
                 }
-                Members::Many(nodes)
+                Nodes::Many(nodes)
             }
         };
-        Ok(Plan { owner, user_data: spec.user_data, deadline: spec.deadline, members })
+        let mut flags = Flags::NONE;
+        for (wanted, flag) in [
+            (spec.multishot, Flags::MULTISHOT),
+            (spec.off_loop, Flags::OFF_LOOP),
+            (matches!(owner, Owner::Task(_)), Flags::TASK),
+            (spec.deadline != Deadline::FOREVER, Flags::TIMED),
+        ] {
+            if wanted {
+                flags = flags.with(flag);
+            }
+        }
+        Ok(Plan {
+            owner,
+            flags,
+            need: spec.at_least.max(1) as u16,
+            user_data: spec.user_data,
+            deadline: spec.deadline,
+            nodes,
+        })
     }
 
     /// Makes a planned wait so.
-    pub(crate) fn commit(&mut self, plan: Plan) -> Result<Token> {
-        let Plan { owner, user_data, deadline, members } = plan;
-        let count = members.as_slice().len() as u32;
-        let token = self.occupy(
+    pub(crate) fn commit(&mut self, plan: Plan, now: u64) -> Result<Token> {
+        self.at(now);
+        let Plan { owner, mut flags, need, user_data, deadline, nodes } = plan;
+        let (node, count) = match nodes {
+            Nodes::None => (Node::NONE, 0),
+            Nodes::One(node) => {
+                flags = flags.with(Flags::ONE);
+                (node, 1)
+            }
+            Nodes::Many(nodes) => {
+                flags = flags.with(Flags::MANY);
+                let count = nodes.len();
+                (Node::of_set(self.sets.insert(Set { need, have: 0, nodes })), count)
+            }
+        };
+        let made = self.occupy(
             Kind::Wait,
+            Listens::No,
             Entry::Wait(Wait {
-                exchange: match owner {
+                outcome: None,
+                flags,
+                owner: match owner {
                     Owner::Host => NIL,
                     Owner::Exchange(slot) => slot,
+                    Owner::Task(key) => key,
                 },
                 user_data,
-                outcome: None,
-                members,
+                node,
                 before: NIL,
                 after: NIL,
+                error: 0,
             }),
-        )?;
+        );
+        let token = match made {
+            Ok(token) => token,
+            Err(error) => {
+                if flags.has(Flags::MANY) {
+                    self.sets.remove(node.set());
+                }
+                return Err(error);
+            }
+        };
         let slot = token.slot();
         self.waits += 1;
-        for member in 0..count {
-            self.link(NodeRef::new(slot, member));
-        }
-        if deadline != Deadline::FOREVER {
+        if flags.has(Flags::TIMED) {
             self.timers.start(slot, deadline.nanoseconds());
         }
         if let Owner::Exchange(exchange) = owner {
@@ -99,26 +124,93 @@ impl Core {
                 self.wait_mut(first).before = slot;
             }
         }
+        for member in 0..count {
+            self.link(NodeRef::new(slot, member as u32));
+        }
+        for member in 0..count {
+            let at = NodeRef::new(slot, member as u32);
+            let node = self.node_mut(at);
+            let found = std::mem::replace(&mut node.ready, Bits::NONE).get();
+            let waitable = node.slot();
+            let ready = found | self.level(waitable);
+            self.arm_foreign(waitable);
+            if !ready.is_empty() {
+                self.see(at, ready);
+            }
+        }
         Ok(token)
     }
 
-    pub(super) fn token_of(&self, kind: Kind, slot: u32) -> Token {
-        self.slots.token(kind, self.number, slot)
+    /// What a waitable that the core knows all about is ready for now.
+    pub(super) fn level(&self, waitable: u32) -> Readiness {
+        let entry = self.waitable(waitable);
+        match entry.source {
+            Source::Event | Source::Counter(_) => entry.notified.get(),
+            Source::Timer(clock) if self.clocks[clock as usize].count(self.now) > 0 => {
+                Readiness::READABLE
+            }
+            _ => Readiness::NONE,
+        }
     }
 
     /// The first decision stands: a wait that has ended already is left as it is.
     pub(super) fn end_wait(&mut self, slot: u32, outcome: Outcome) {
-        let token = self.token_of(Kind::Wait, slot);
         let wait = self.wait_mut(slot);
         if wait.outcome.is_some() {
             return;
         }
-        wait.outcome = Some(outcome);
-        match wait.owner() {
+        let flags = wait.flags;
+        if flags.has(Flags::QUEUED) {
+            // It was ready before: that is its last completion.
+            wait.outcome = Some(Outcome::Ready);
+        } else {
+            wait.outcome = Some(outcome);
+            self.queue(slot);
+        }
+        if flags.has(Flags::TIMED) {
+            self.timers.forget(slot);
+        }
+        self.cease(slot, flags);
+    }
+
+    /// Puts a wait into its owner's queue.
+    pub(super) fn queue(&mut self, slot: u32) {
+        let token = self.token_of(Kind::Wait, slot);
+        match self.wait(slot).owner() {
             Owner::Host => self.host_done.push_back(token),
             Owner::Exchange(_) => self.exchange_done.push_back(token),
+            Owner::Task(_) => self.task_done.push_back(token),
         }
-        self.timers.forget(slot);
+    }
+
+    /// The members of a wait cease to ask.
+    fn cease(&mut self, slot: u32, flags: Flags) {
+        for member in 0..self.member_count(slot) {
+            let at = NodeRef::new(slot, member);
+            let node = self.node_mut(at);
+            if node.asks() {
+                node.set_asks(false);
+                let (waitable, interest) = (node.slot(), node.interest());
+                self.count(waitable, interest, -1);
+            }
+            if flags.has(Flags::OFF_LOOP) {
+                let node = self.node(at);
+                if node.is_linked() {
+                    self.drop_interest(node.slot(), node.interest());
+                }
+            }
+        }
+    }
+
+    pub(super) fn member_count(&self, slot: u32) -> u32 {
+        let wait = self.wait(slot);
+        if wait.flags.has(Flags::ONE) {
+            1
+        } else if wait.flags.has(Flags::MANY) {
+            self.sets[wait.node.set()].nodes.len() as u32
+        } else {
+            0
+        }
     }
 
     /// Asks a wait to end; it completes with what happened first.
@@ -126,49 +218,109 @@ impl Core {
         self.end_wait(slot, Outcome::Cancelled);
     }
 
+    /// Has a multishot wait report again if its waitable is still ready. Answers what the reactor
+    /// has to arm for it: the waitable, and what is asked of it.
+    ///
+    /// # Errors
+    ///
+    /// `State` for another wait.
+    pub(crate) fn rearm(&mut self, slot: u32, now: u64) -> Result<Option<(u32, Readiness)>> {
+        self.at(now);
+        let wait = self.wait(slot);
+        if !wait.flags.has(Flags::MULTISHOT) {
+            return Err(Error::new(
+                Status::State,
+                "only a multishot wait is armed again: start another wait",
+            ));
+        }
+        if wait.outcome.is_some() {
+            return Ok(None);
+        }
+        let (waitable, interest) = (wait.node.slot(), wait.node.interest());
+        let ready = self.level(waitable);
+        self.arm_foreign(waitable);
+        if !ready.is_empty() {
+            self.see(NodeRef::new(slot, 0), ready);
+        }
+        match self.source(waitable) {
+            Source::Descriptor { .. } | Source::Exchange(_) => Ok(Some((waitable, interest))),
+            _ => Ok(None),
+        }
+    }
+
     /// The slot of the exchange whose wait it is.
     pub(crate) fn wait_exchange(&self, slot: u32) -> Option<u32> {
-        let exchange = self.wait(slot).exchange;
-        (exchange != NIL).then_some(exchange)
+        match self.wait(slot).owner() {
+            Owner::Exchange(exchange) => Some(exchange),
+            Owner::Host | Owner::Task(_) => None,
+        }
     }
 
     /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
     pub(crate) fn forget(&mut self, slot: u32) -> Owner {
-        self.remove_wait(slot).owner()
+        let wait = self.wait(slot);
+        let (owner, flags) = (wait.owner(), wait.flags);
+        if wait.outcome.is_none() {
+            if flags.has(Flags::TIMED) {
+                self.timers.forget(slot);
+            }
+            self.cease(slot, flags);
+        }
+        self.leave(slot, owner);
+        self.free_set(slot);
+        self.vacate(slot);
+        owner
     }
 
-    pub(super) fn remove_wait(&mut self, slot: u32) -> Wait {
-        for member in 0..self.wait(slot).members.as_slice().len() as u32 {
+    fn free_set(&mut self, slot: u32) {
+        let wait = self.wait(slot);
+        if wait.flags.has(Flags::MANY) {
+            let set = wait.node.set();
+            self.sets.remove(set);
+        }
+    }
+
+    /// Takes a wait out of every list.
+    fn leave(&mut self, slot: u32, owner: Owner) {
+        for member in 0..self.member_count(slot) {
             self.unlink(NodeRef::new(slot, member));
         }
-        self.timers.forget(slot);
-        let Entry::Wait(wait) = self.vacate(slot) else { unreachable!("a wait") };
         self.waits -= 1;
-        if let Owner::Exchange(exchange) = wait.owner() {
-            if wait.before == NIL {
-                self.exchange_mut(exchange).first_wait = wait.after;
+        if let Owner::Exchange(exchange) = owner {
+            let Wait { before, after, .. } = *self.wait(slot);
+            if before == NIL {
+                self.exchange_mut(exchange).first_wait = after;
             } else {
-                self.wait_mut(wait.before).after = wait.after;
+                self.wait_mut(before).after = after;
             }
-            if wait.after != NIL {
-                self.wait_mut(wait.after).before = wait.before;
+            if after != NIL {
+                self.wait_mut(after).before = before;
             }
             self.exchange_mut(exchange).waits -= 1;
         }
-        wait
     }
 
-    /// Ends every wait whose deadline has passed at `now`.
-    pub(crate) fn expire(&mut self, now: u64) {
-        while let Some(slot) = self.timers.expire(now) {
-            self.end_wait(slot, Outcome::TimedOut);
+    /// Ends at most `limit` waits whose deadlines have passed at `now`, and lets timers expire,
+    /// in order of time. Answers how many; what is left keeps the next deadline in the past.
+    pub(crate) fn expire(&mut self, now: u64, limit: usize) -> usize {
+        self.at(now);
+        for done in 0..limit {
+            let Some(slot) = self.timers.expire(now) else { return done };
+            match &self.entries[slot as usize] {
+                Entry::Wait(_) => self.end_wait(slot, Outcome::TimedOut),
+                Entry::Waitable(_) => self.expire_timer(slot),
+                Entry::Free { .. } | Entry::Exchange(_) => unreachable!("it has no deadline"),
+            }
         }
+        limit
     }
 
-    /// The earliest deadline of any wait.
-    pub(crate) fn next_deadline(&self) -> Deadline {
+    /// The earliest deadline of a wait, or expiration of a timer that somebody waits for.
+    pub(crate) fn next_deadline(&mut self) -> Deadline {
         self.timers.next().map_or(Deadline::FOREVER, Deadline::at)
     }
+
+    // ---- delivery ---------------------------------------------------------------------------
 
     /// Whether a completion of the host's lies ready.
     pub(crate) fn has_host_completion(&self) -> bool {
@@ -180,13 +332,19 @@ impl Core {
         !self.exchange_done.is_empty()
     }
 
-    /// Delivers the host's next completion and retires its wait.
+    /// Whether a completion of a task's lies ready.
+    pub(crate) fn has_task_completion(&self) -> bool {
+        !self.task_done.is_empty()
+    }
+
+    /// Delivers the host's next completion; unless there is MORE, its wait is retired.
     pub(crate) fn next_host_completion(&mut self) -> Option<Completion> {
         loop {
             let token = self.host_done.pop_front()?;
             if self.slots.is_live(token) {
-                return Some(self.retire(token).1);
+                return Some(self.deliver(token));
             }
+            self.stale += 1;
         }
     }
 
@@ -195,28 +353,49 @@ impl Core {
         loop {
             let token = self.exchange_done.pop_front()?;
             if self.slots.is_live(token) {
-                let (owner, completion) = self.retire(token);
-                let Owner::Exchange(slot) = owner else { unreachable!("queued as an exchange's") };
-                return Some((self.exchange(slot).key, completion));
+                let exchange = self.wait(token.slot()).owner;
+                return Some((self.exchange(exchange).key, self.deliver(token)));
             }
+            self.stale += 1;
         }
     }
 
-    pub(super) fn retire(&mut self, token: Token) -> (Owner, Completion) {
-        let wait = self.remove_wait(token.slot());
+    /// Delivers the next completion of a task, named by the reactor's key.
+    pub(crate) fn next_task_completion(&mut self) -> Option<(u32, Completion)> {
+        loop {
+            let token = self.task_done.pop_front()?;
+            if self.slots.is_live(token) {
+                return Some((self.wait(token.slot()).owner, self.deliver(token)));
+            }
+            self.stale += 1;
+        }
+    }
+
+    /// How many queued completions were of waits that had been forgotten.
+    pub(crate) fn stale(&self) -> u64 {
+        self.stale
+    }
+
+    fn deliver(&mut self, token: Token) -> Completion {
+        let slot = token.slot();
+        let wait = self.wait_mut(slot);
         let mut completion = Completion {
             user_data: wait.user_data,
             wait: token,
-            outcome: wait.outcome.expect("a queued wait has ended"),
-            more: false,
+            outcome: wait.outcome.unwrap_or(Outcome::Ready),
+            more: wait.outcome.is_none(),
             members: 0,
             ready: Readiness::NONE,
             index: 0,
-            error: 0,
+            error: wait.error,
         };
-        if completion.outcome == Outcome::Ready {
-            for (index, node) in wait.members.as_slice().iter().enumerate() {
-                if !node.ready.get().is_empty() {
+        if wait.flags.has(Flags::ONE) {
+            completion.ready = wait.node.ready.get();
+            completion.members = u16::from(!completion.ready.is_empty());
+        } else if wait.flags.has(Flags::MANY) {
+            let set = &self.sets[self.wait(slot).node.set()];
+            for (index, node) in set.nodes.iter().enumerate() {
+                if !node.ready.is_empty() {
                     if completion.members == 0 {
                         completion.index = index as u32;
                         completion.ready = node.ready.get();
@@ -225,6 +404,151 @@ impl Core {
                 }
             }
         }
-        (wait.owner(), completion)
+        if completion.more {
+            let wait = self.wait_mut(slot);
+            wait.flags = wait.flags.without(Flags::QUEUED);
+            wait.node.ready = Bits::NONE;
+            let waitable = wait.node.slot();
+            self.arm_foreign(waitable);
+        } else {
+            self.retire(slot);
+        }
+        completion
     }
+
+    /// Ends the token of a delivered wait, and keeps its members for those who ask.
+    fn retire(&mut self, slot: u32) {
+        let owner = self.wait(slot).owner();
+        self.leave(slot, owner);
+        self.slots.vacate(slot);
+        let wait = self.wait_mut(slot);
+        wait.flags = wait.flags.with(Flags::SPENT);
+        match owner {
+            Owner::Exchange(exchange) => {
+                let next = std::mem::replace(&mut self.exchange_mut(exchange).spent, slot);
+                self.wait_mut(slot).after = next;
+            }
+            Owner::Host | Owner::Task(_) => self.spent.push(slot),
+        }
+    }
+
+    /// The members of what was delivered to the host cannot be asked for any more.
+    pub(crate) fn begin_turn(&mut self) {
+        let mut spent = std::mem::take(&mut self.spent);
+        for slot in spent.drain(..) {
+            self.free_spent(slot);
+        }
+        self.spent = spent;
+        self.changes_were_applied();
+    }
+
+    /// The same for what was delivered to an exchange.
+    pub(crate) fn forget_members(&mut self, exchange: u32) {
+        let mut next = std::mem::replace(&mut self.exchange_mut(exchange).spent, NIL);
+        while next != NIL {
+            let slot = next;
+            next = self.wait(slot).after;
+            self.free_spent(slot);
+        }
+    }
+
+    fn free_spent(&mut self, slot: u32) {
+        self.free_set(slot);
+        self.entries[slot as usize] = Entry::Free { next: NIL };
+        if self.slots.is_free(slot) {
+            self.queue_free(slot);
+        }
+    }
+
+    /// The ready members of a delivered completion.
+    ///
+    /// # Errors
+    ///
+    /// `Stale` once they cannot be asked for any more.
+    pub(crate) fn members(&self, completion: &Completion) -> Result<Vec<Member>> {
+        let token = completion.wait;
+        let gone = || {
+            Error::new(
+                Status::Stale,
+                "the members of a completion are there until the next turn, and for a step until \
+                 it returns: ask before, and give the completion as it was delivered",
+            )
+        };
+        if token.reactor() != self.number || token.kind() != Some(Kind::Wait) {
+            return Err(gone());
+        }
+        let slot = token.slot();
+        let Some(Entry::Wait(wait)) = self.entries.get(slot as usize) else { return Err(gone()) };
+        let named = |index: u32, node: &Node, ready: Readiness| Member {
+            waitable: self.named(node),
+            index,
+            ready,
+        };
+        if self.slots.is_live(token) {
+            // The next completion of it may have begun.
+            return if wait.flags.has(Flags::MULTISHOT) && completion.more {
+                Ok(vec![named(0, &wait.node, completion.ready)])
+            } else {
+                Err(gone())
+            };
+        }
+        let retired = self.slots.token(Kind::Wait, self.number, slot).generation();
+        if !wait.flags.has(Flags::SPENT) || retired != token.generation() + 1 {
+            return Err(gone());
+        }
+        let nodes: &[Node] = if wait.flags.has(Flags::ONE) {
+            std::slice::from_ref(&wait.node)
+        } else if wait.flags.has(Flags::MANY) {
+            &self.sets[wait.node.set()].nodes
+        } else {
+            &[]
+        };
+        let ready = nodes.iter().enumerate().filter(|(_, node)| !node.ready.is_empty());
+        Ok(ready.map(|(index, node)| named(index as u32, node, node.ready.get())).collect())
+    }
+
+    fn named(&self, node: &Node) -> Token {
+        if let Entry::Waitable(_) = self.entries[node.slot() as usize] {
+            let token = self.token_of(Kind::Waitable, node.slot());
+            if node.is_of(token.generation()) {
+                return token;
+            }
+        }
+        Token::NONE
+    }
+}
+
+/// Whether a question makes sense by itself.
+fn check_shape(spec: &WaitSpec<'_>, owner: Owner) -> Result<()> {
+    let invalid = |sentence: &'static str| Err(Error::new(Status::Invalid, sentence));
+    let count = spec.set.len();
+    if count == 0 && spec.deadline == Deadline::FOREVER {
+        return invalid(
+            "an empty set without a deadline would never end: give it a deadline or a waitable",
+        );
+    }
+    if count > u16::MAX as usize {
+        return invalid("a set holds at most 65,535 waitables: split it into several waits");
+    }
+    if spec.at_least as usize > count.max(1) {
+        return Err(Error::new(
+            Status::Invalid,
+            format!(
+                "{} of {count} waitables can never be ready: at_least is at most the size of the \
+                 set",
+                spec.at_least
+            ),
+        ));
+    }
+    if spec.multishot && count != 1 {
+        return invalid(
+            "a multishot wait is for one waitable: start one for each, or leave MULTISHOT out",
+        );
+    }
+    if spec.multishot && matches!(owner, Owner::Task(_)) {
+        return invalid(
+            "a future completes once: start a multishot wait with wait_start, or await again",
+        );
+    }
+    Ok(())
 }

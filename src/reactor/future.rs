@@ -1,0 +1,127 @@
+//! Waits as futures, on any executor of the reactor's thread.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+use super::Reactor;
+use crate::core::{Completion, Kind, Member, Owner, Question, Token, WaitSpec};
+use crate::error::Result;
+
+/// Futures that wait, by the key that their waits carry.
+#[derive(Default)]
+pub(super) struct Tasks(Slab<Task>);
+
+enum Task {
+    Waiting(Waker),
+    Done(Completion, Vec<Member>),
+}
+
+impl Tasks {
+    /// Keeps the answer. Answers whom to wake.
+    pub(super) fn complete(
+        &mut self,
+        key: u32,
+        completion: Completion,
+        members: Vec<Member>,
+    ) -> Option<Waker> {
+        let task = self.0.get_mut(key as usize)?;
+        match std::mem::replace(task, Task::Done(completion, members)) {
+            Task::Waiting(waker) => Some(waker),
+            Task::Done(..) => None,
+        }
+    }
+}
+
+/// A wait as a future: made by [`Reactor::wait`].
+///
+/// The wait starts when it is first polled, completes in a turn of its reactor, which wakes the
+/// task, and is forgotten when the future is dropped before.
+#[must_use = "a future waits when it is polled"]
+pub struct Waiting {
+    reactor: Reactor,
+    question: Question,
+    /// Its key and its wait, once it has started.
+    started: Option<(u32, Token)>,
+    members: Vec<Member>,
+}
+
+impl Reactor {
+    /// Waits, as a future. It answers how the wait ended; that it timed out or was closed is an
+    /// answer, too.
+    ///
+    /// # Errors
+    ///
+    /// The future answers what [`Reactor::wait_start`] would, when it is first polled; `Invalid`
+    /// also for a multishot wait, since a future completes once.
+    pub fn wait(&self, spec: &WaitSpec<'_>) -> Waiting {
+        Waiting {
+            reactor: self.clone(),
+            question: Question::of(spec),
+            started: None,
+            members: Vec::new(),
+        }
+    }
+}
+
+impl Waiting {
+    /// The ready members of the set, in their order, once it has completed.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+}
+
+impl Future for Waiting {
+    type Output = Result<Completion>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Completion>> {
+        let this = &mut *self;
+        let waker = context.waker();
+        let Some((key, _)) = this.started else {
+            let spec = this.question.spec();
+            this.started = Some(this.reactor.with(|state| {
+                let key = state.tasks.0.insert(Task::Waiting(waker.clone()));
+                match state.start_wait(&spec, Owner::Task(key as u32)) {
+                    Ok(wait) => Ok((key as u32, wait)),
+                    Err(error) => {
+                        state.tasks.0.remove(key);
+                        Err(error)
+                    }
+                }
+            })??);
+            return Poll::Pending;
+        };
+        let done = this.reactor.with(|state| {
+            let task = &mut state.tasks.0[key as usize];
+            if let Task::Waiting(known) = task {
+                known.clone_from(waker);
+                return None;
+            }
+            match state.tasks.0.remove(key as usize) {
+                Task::Done(completion, members) => Some((completion, members)),
+                Task::Waiting(_) => unreachable!("it is done"),
+            }
+        })?;
+        let Some((completion, members)) = done else { return Poll::Pending };
+        this.started = None;
+        this.members = members;
+        Poll::Ready(Ok(completion))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some((key, wait)) = self.started else { return };
+        // Fails if the reactor is gone, or another thread's by now: nothing is left to be forgotten
+        // there, or nobody to wake.
+        let _ = self.reactor.with(|state| {
+            if let Ok(slot) = state.core.find(wait, Kind::Wait) {
+                state.core.forget(slot);
+                state.work_outside();
+            }
+            state.tasks.0.try_remove(key as usize);
+        });
+    }
+}

@@ -1,0 +1,298 @@
+//! Who looks at descriptors where the host cannot: one thread of the library, which sleeps on the
+//! selectors of all delegated reactors and raises the signal of each that has something to report.
+//!
+//! It runs for as long as a selector is watched. What is here is done when a reactor gets its first
+//! descriptor or ends, so one mutex guards it all.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::signal::Signal;
+use super::{fork, thread};
+use crate::error::{Error, Result};
+use crate::reactor::Spawn;
+
+const NAME: &str = "awsgi-watcher";
+
+/// What the epoll calls the eventfd that ends the thread. Selectors are numbered from 1.
+const END: u64 = 0;
+
+/// Events taken from the kernel at once.
+const BATCH: usize = 64;
+
+fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made by the kernel for us, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What the thread sleeps on. It and the table hold it; the last of them closes it.
+struct Poll {
+    epoll: OwnedFd,
+    end: OwnedFd,
+}
+
+impl Poll {
+    fn new() -> Result<Poll> {
+        // SAFETY: takes no pointers.
+        let epoll = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
+            .map_err(|error| Error::os("making the watcher's epoll (epoll_create1)", &error))?;
+        // SAFETY: takes no pointers.
+        let end = owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+            .map_err(|error| Error::os("making the watcher's signal (eventfd)", &error))?;
+        let poll = Poll { epoll, end };
+        poll.add(poll.end.as_raw_fd(), END)?;
+        Ok(poll)
+    }
+
+    /// Edge-triggered: the owner of a selector takes what it reports, in its own time.
+    fn add(&self, fd: RawFd, name: u64) -> Result<()> {
+        let events = (libc::EPOLLIN | libc::EPOLLET) as u32;
+        let mut event = libc::epoll_event { events, u64: name };
+        // SAFETY: `event` lives through the call; a descriptor that is none is refused.
+        let status =
+            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
+        if status < 0 {
+            let error = io::Error::last_os_error();
+            return Err(Error::os("watching a selector (epoll_ctl)", &error));
+        }
+        Ok(())
+    }
+
+    /// Fails only for a descriptor that is closed already, which the kernel has removed then.
+    fn remove(&self, fd: RawFd) {
+        let epoll = self.epoll.as_raw_fd();
+        // SAFETY: a removal takes no event.
+        unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, ptr::null_mut()) };
+    }
+
+    /// Sleeps until something is there.
+    fn wait<'a>(&self, events: &'a mut [libc::epoll_event]) -> io::Result<&'a [libc::epoll_event]> {
+        // SAFETY: the kernel fills at most as many events as the slice holds.
+        let taken = unsafe {
+            libc::epoll_wait(
+                self.epoll.as_raw_fd(),
+                events.as_mut_ptr(),
+                events.len() as libc::c_int,
+                -1,
+            )
+        };
+        if taken < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                return Ok(&[]);
+            }
+            return Err(error);
+        }
+        Ok(&events[..taken as usize])
+    }
+
+    /// Has the thread end.
+    fn end(&self) {
+        let one = 1u64;
+        // SAFETY: eight bytes of a live u64; the descriptor is ours for as long as `self` lives.
+        unsafe { libc::write(self.end.as_raw_fd(), (&raw const one).cast(), 8) };
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    /// While something is watched, the thread's.
+    poll: Option<Arc<Poll>>,
+    watched: BTreeMap<u64, &'static Signal>,
+    /// Whose signals are being raised: by one thread, and by those before it that are ending.
+    raising: Vec<u64>,
+    /// Names are never used twice, so that an event which comes late meets nobody.
+    last_name: u64,
+}
+
+struct Watcher {
+    /// In which process of a line of forks this is.
+    forks: u32,
+    table: Mutex<Table>,
+    /// A raise is over.
+    raised: Condvar,
+}
+
+/// The watcher of this process. A forked child makes its own: of the one that it inherits, the
+/// thread does not exist there, and the mutex may be locked for ever.
+fn watcher() -> &'static Watcher {
+    static WATCHER: AtomicPtr<Watcher> = AtomicPtr::new(ptr::null_mut());
+    let forks = fork::forks();
+    let mut seen = WATCHER.load(Ordering::Acquire);
+    loop {
+        // SAFETY: not null, then made by `Box::into_raw` below, and never freed once it was stored.
+        match unsafe { seen.as_ref() } {
+            Some(watcher) if watcher.forks == forks => return watcher,
+            // The parent's stays as it is, with its two descriptors: the child may have closed
+            // them, and their numbers may be those of other files by now.
+            Some(_) | None => {}
+        }
+        let made = Box::into_raw(Box::new(Watcher::new(forks)));
+        match WATCHER.compare_exchange(seen, made, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: made above, and never freed from here on.
+            Ok(_) => return unsafe { &*made },
+            Err(now) => {
+                // SAFETY: made above, and seen by nobody.
+                drop(unsafe { Box::from_raw(made) });
+                seen = now;
+            }
+        }
+    }
+}
+
+/// Marks and raises `signal` whenever `selector` has something new to report, until the answer is
+/// dropped. `spawn` makes the thread, where it takes one; it may not call this again.
+///
+/// # Errors
+///
+/// `Os` where the kernel refuses a descriptor, the watch or the thread; whatever `spawn` answers.
+/// Nothing is left behind then.
+pub(crate) fn watch(
+    signal: &'static Signal,
+    selector: RawFd,
+    spawn: Option<&Spawn>,
+) -> Result<Watched> {
+    watcher().watch(signal, selector, spawn)
+}
+
+impl Watcher {
+    fn new(forks: u32) -> Watcher {
+        Watcher { forks, table: Mutex::default(), raised: Condvar::new() }
+    }
+
+    fn watch(
+        &'static self,
+        signal: &'static Signal,
+        selector: RawFd,
+        spawn: Option<&Spawn>,
+    ) -> Result<Watched> {
+        let mut table = self.lock();
+        let name = table.last_name + 1;
+        match &table.poll {
+            Some(poll) => poll.add(selector, name)?,
+            None => {
+                let poll = Arc::new(Poll::new()?);
+                poll.add(selector, name)?;
+                self.start(&poll, spawn)?;
+                table.poll = Some(poll);
+            }
+        }
+        // The thread looks for the name once it gets the lock.
+        table.last_name = name;
+        table.watched.insert(name, signal);
+        Ok(Watched { watcher: self, name, selector })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&'static self, poll: &Arc<Poll>, spawn: Option<&Spawn>) -> Result<()> {
+        let its = Arc::clone(poll);
+        let body = move || self.run(&its);
+        let started = match spawn {
+            Some(spawn) => spawn(Box::new(body), NAME),
+            None => thread::spawn(NAME.to_owned(), body).map(drop).map_err(|error| {
+                Error::os("starting the watcher's thread (raise ulimit -u)", &error)
+            }),
+        };
+        if started.is_err() {
+            // A hook may have made the thread and failed after that.
+            poll.end();
+        }
+        started
+    }
+
+    /// The thread. It leaves nothing: whoever ended it has taken everything out of the table.
+    fn run(&self, poll: &Poll) {
+        let mut events = [libc::epoll_event { events: 0, u64: END }; BATCH];
+        // It fails only if somebody closed our descriptor, and would then fail for ever.
+        while let Ok(events) = poll.wait(&mut events) {
+            if events.iter().any(|event| event.u64 == END) {
+                return;
+            }
+            for event in events {
+                self.raise(event.u64);
+            }
+        }
+    }
+
+    /// Raises without the lock: a host's hook may take its time, or want a lock under which
+    /// another of its threads ends a reactor.
+    fn raise(&self, name: u64) {
+        let mut table = self.lock();
+        let Some(signal) = table.watched.get(&name).copied() else { return };
+        table.raising.push(name);
+        drop(table);
+        // A hook that panics has said so; the other reactors still need the thread.
+        let _ = catch_unwind(AssertUnwindSafe(|| signal.mark()));
+        self.lock().raising.retain(|other| *other != name);
+        self.raised.notify_all();
+    }
+}
+
+/// A selector that is watched until this is dropped, which waits for a raise under way: no other
+/// follows. Not to be dropped by a wake hook, and before the selector is closed.
+pub(crate) struct Watched {
+    watcher: &'static Watcher,
+    name: u64,
+    selector: RawFd,
+}
+
+impl Watched {
+    /// Watches another selector in place of the one so far, which has to be open still.
+    ///
+    /// # Errors
+    ///
+    /// `Os` where the kernel refuses: then the one so far stays watched.
+    pub(crate) fn rewatch(&mut self, selector: RawFd) -> Result<()> {
+        if self.is_inherited() {
+            return Ok(());
+        }
+        let table = self.watcher.lock();
+        if let Some(poll) = &table.poll {
+            poll.add(selector, self.name)?;
+            poll.remove(self.selector);
+        }
+        self.selector = selector;
+        Ok(())
+    }
+
+    /// In a forked child the epoll is still the one of the parent, who needs it.
+    fn is_inherited(&self) -> bool {
+        self.watcher.forks != fork::forks_seen()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.is_inherited() {
+            return;
+        }
+        let mut table = self.watcher.lock();
+        // Closing it later does not remove it: a forked child may have it open, too.
+        if let Some(poll) = &table.poll {
+            poll.remove(self.selector);
+        }
+        table.watched.remove(&self.name);
+        if table.watched.is_empty() {
+            if let Some(poll) = table.poll.take() {
+                poll.end();
+            }
+        }
+        while table.raising.contains(&self.name) {
+            table = self.watcher.raised.wait(table).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,8 @@ pub const FIRE: Measure = Measure {
         // Ten times as many take ten times as long: each costs as much, but for the caches that
         // so many no longer fit.
         Bar::AsideAtMost(GROWTH, 2.0),
-        // A turn takes no more than fit its array, which are 1,024.
-        Bar::AsideAtMost(LONGEST, 1000.0),
+        // A turn takes no more than fit its array, which are 1,024, whatever is due.
+        Bar::AsideAtMost(LONGEST, 5000.0),
     ],
     kind: Kind::Sampled,
     rounds: 15,

@@ -306,8 +306,9 @@ impl Core {
             entry.touched = 0;
             let needed = match entry.how {
                 How::Level => {
-                    let dropped = std::mem::replace(&mut entry.dropped, Readiness::NONE);
-                    entry.target = (entry.target & !dropped) | wanted;
+                    // What the host did not fetch and nobody wants any more never was.
+                    entry.dropped = entry.dropped & !wanted;
+                    entry.target = (entry.told & !entry.dropped) | wanted;
                     entry.target != entry.told
                 }
                 How::Descriptor { .. } => {
@@ -359,6 +360,7 @@ impl Core {
                     }
                     entry.plan = 0;
                     entry.told = entry.target;
+                    entry.dropped = Readiness::NONE;
                     entry.force = false;
                     let (first, handle, interest, how) =
                         (entry.first, entry.handle, entry.told, entry.how);

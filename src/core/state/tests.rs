@@ -165,6 +165,42 @@ fn a_waitable_closed_between_ready_and_delivery_leaves_the_decision() {
 }
 
 #[test]
+fn the_members_of_a_completion_stay_when_the_last_one_is_delivered_in_the_same_turn() {
+    let mut core = core();
+    let waitable = event(&mut core);
+    let set = [watch(waitable)];
+    let plan = core.prepare(&WaitSpec::any(&set).multishot(), Owner::Host).unwrap();
+    let wait = core.commit(plan, 0).unwrap();
+    core.ready(waitable.slot(), Readiness::READABLE);
+    let first = core.next_host_completion().unwrap();
+    core.cancel(wait.slot());
+    let last = core.next_host_completion().unwrap();
+    assert_eq!((first.more, last.more), (true, false));
+    let ready = Readiness::READABLE;
+    assert_eq!(core.members(&first).unwrap(), [Member { waitable, index: 0, ready }]);
+    assert_eq!(core.members(&last).unwrap(), []);
+    core.begin_turn();
+    assert_eq!(core.members(&first).unwrap_err().status(), Status::Stale);
+}
+
+#[test]
+fn a_wider_watch_that_the_host_did_not_fetch_ends_with_its_waiter() {
+    let mut core = core();
+    let new = New::Foreign { handle: 9, how: How::Level };
+    let waitable = core.open(new, None).unwrap();
+    start(&mut core, &[watch(waitable)], Deadline::FOREVER, 1);
+    core.plan_changes();
+    assert_eq!(core.next_change().unwrap().interest, Readiness::READABLE);
+    let writer = [Watch { waitable, interest: Readiness::WRITABLE }];
+    let wait = start(&mut core, &writer, Deadline::FOREVER, 2);
+    core.plan_changes();
+    assert!(core.has_changes());
+    core.forget(wait.slot());
+    core.plan_changes();
+    assert_eq!(core.next_change(), None);
+}
+
+#[test]
 fn bad_questions_are_refused_and_change_nothing() {
     let mut core = core();
     let waitable = event(&mut core);

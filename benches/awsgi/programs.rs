@@ -36,6 +36,7 @@ pub fn path(name: &str) -> Outcome<PathBuf> {
     static COMPILED: OnceLock<Result<(), String>> = OnceLock::new();
     COMPILED
         .get_or_init(|| {
+            std::fs::create_dir_all(directory()).map_err(|error| error.to_string())?;
             PROGRAMS.iter().try_for_each(|(name, flags)| {
                 compile(name, *flags).map_err(|error| format!("benches/c/{name}.c: {error}"))
             })

@@ -522,12 +522,15 @@ impl Reactor {
         self.with(|state| state.turning = true)?;
         let _turning = Turning(self);
         let report = self
-            .with(|state| state.harvest(turn, budget))?
+            .with(|state| state.harvest(turn, budget, &mut sink))?
             .and_then(|harvest| {
                 harvest.wakers.into_iter().for_each(Waker::wake);
-                self.run_steps(harvest.steps)
+                self.run_steps(harvest.steps)?;
+                Ok(harvest.completions)
             })
-            .and_then(|()| self.with(|state| state.deliver(turn, &mut sink, &mut watch))?);
+            .and_then(|done| {
+                self.with(|state| state.deliver(turn, done, &mut sink, &mut watch))?
+            });
         if report.is_err() {
             // The host may sleep after this turn as after any other.
             self.with(|state| state.may_sleep())?;

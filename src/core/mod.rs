@@ -8,6 +8,7 @@ mod growth;
 mod readiness;
 pub(crate) mod slots;
 mod state;
+pub(crate) mod sync;
 mod timers;
 mod token;
 mod wait;

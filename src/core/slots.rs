@@ -12,16 +12,17 @@
 //! is needed to occupy a slot, nor to vacate one that does not listen.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::readiness::Readiness;
+use super::sync::{AtomicU32, AtomicU64, Ordering};
 use super::token::{Kind, MAX_GENERATION, MAX_SLOTS, Token};
 use crate::error::{Error, Result, Status};
 
 /// The number that names no slot.
 pub(crate) const NIL: u32 = u32::MAX;
 
-const FIRST_CHUNK: u32 = 64;
+/// Few in a model, which makes them anew for each order that it tries.
+const FIRST_CHUNK: u32 = if cfg!(loom) { 2 } else { 64 };
 /// One for each bit that may be the highest of a slot's number plus 64; the first six stay empty.
 const CHUNKS: usize = 32;
 
@@ -301,6 +302,9 @@ pub(crate) fn stale() -> Error {
         "the token names nothing that lives: its object ended, or it never was one; drop it",
     )
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;
 
 #[cfg(test)]
 mod tests {

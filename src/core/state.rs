@@ -156,9 +156,10 @@ pub(crate) struct Core {
     stopping: Vec<i32>,
     closable: Vec<i32>,
     labels: HashMap<u32, Box<str>>,
-    host_done: VecDeque<Token>,
-    exchange_done: VecDeque<Token>,
-    task_done: VecDeque<Token>,
+    /// The slots of waits that have something to deliver.
+    host_done: VecDeque<u32>,
+    exchange_done: VecDeque<u32>,
+    task_done: VecDeque<u32>,
     /// How many queued completions turned out to be of forgotten waits.
     stale: u64,
     /// Delivered waits of the host's whose members may be asked for until the next turn.
@@ -356,7 +357,7 @@ impl Core {
         for slot in 0..self.entries.len() as u32 {
             match &self.entries[slot as usize] {
                 Entry::Wait(wait) if wait.flags.has(Flags::SPENT) => {}
-                Entry::Free { .. } => {}
+                Entry::Free { .. } | Entry::Forgotten => {}
                 _ => drop(self.vacate(slot)),
             }
         }

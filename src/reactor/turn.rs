@@ -16,15 +16,22 @@ pub(super) struct Harvest {
     pub(super) steps: usize,
     /// The tasks whose futures are complete, to be woken while nothing of ours is borrowed.
     pub(super) wakers: Vec<Waker>,
+    /// How many completions were handed over already.
+    pub(super) completions: usize,
 }
 
 impl State {
     /// Takes what happened.
-    pub(super) fn harvest(&mut self, turn: &Turn, budget: u32) -> Result<Harvest> {
+    pub(super) fn harvest(
+        &mut self,
+        turn: &Turn,
+        budget: u32,
+        sink: &mut impl FnMut(Completion),
+    ) -> Result<Harvest> {
         self.cell.set_host_clock(turn.now);
         self.core.begin_turn();
         self.close_closable();
-        let taken = self.ask_selector(turn, budget)?;
+        let (taken, completions) = self.ask_selector(turn, budget, sink)?;
         self.drain_inbox();
         let now = self.now();
         // Half of the budget at least, or a flood of events could starve deadlines and steps.
@@ -42,17 +49,23 @@ impl State {
             let members = self.core.members(&completion).unwrap_or_default();
             wakers.extend(self.tasks.complete(key, completion, members));
         }
-        Ok(Harvest { steps: self.exchanges.runnable().min(left), wakers })
+        Ok(Harvest { steps: self.exchanges.runnable().min(left), wakers, completions })
     }
 
-    /// Takes what the selector knows. Answers how many events there were.
-    fn ask_selector(&mut self, turn: &Turn, budget: u32) -> Result<u32> {
+    /// Takes what the selector knows. Answers how many events there were, and how many of them were
+    /// handed over as completions at once.
+    fn ask_selector(
+        &mut self,
+        turn: &Turn,
+        budget: u32,
+        sink: &mut impl FnMut(Completion),
+    ) -> Result<(u32, usize)> {
         // Before the selector is asked: what is marked after this is looked at in the next turn.
         let marked = self.cell.signal.take_mark();
         let delegated = self.options.mode == Mode::Delegated;
         if self.selector.is_none() || delegated && !(marked || self.armed || self.events_left) {
             self.cell.signal.awake();
-            return Ok(0);
+            return Ok((0, 0));
         }
         let timeout = self.timeout(turn);
         let selector = self.selector.as_mut().expect("asked above");
@@ -69,7 +82,23 @@ impl State {
                 return Err(Error::os("asking the selector (epoll_wait)", &error));
             }
         };
+        // Nothing that comes after this can fail but the alarm: what was handed over is not lost.
+        let mut room = match self.alarm {
+            None if !self.has_announcement() => turn.capacity,
+            _ => 0,
+        };
+        let mut completions = 0;
         for (name, readiness) in &events {
+            if room > 0 {
+                let waitable = self.descriptors.only_waitable(*name);
+                let at_once = waitable.and_then(|slot| self.core.ready_at_once(slot, *readiness));
+                if let Some(completion) = at_once {
+                    sink(completion);
+                    completions += 1;
+                    room -= 1;
+                    continue;
+                }
+            }
             if *name != SIGNAL && *name != ALARM {
                 self.report(*name, *readiness);
             }
@@ -80,7 +109,7 @@ impl State {
         if self.descriptors.is_haunted() {
             self.rebuild();
         }
-        Ok(taken)
+        Ok((taken, completions))
     }
 
     /// How long the selector may sleep: in owned mode, with nothing to do, until the turn's
@@ -137,6 +166,7 @@ impl State {
     pub(super) fn deliver(
         &mut self,
         turn: &Turn,
+        mut completions: usize,
         sink: &mut impl FnMut(Completion),
         watch: &mut impl FnMut(WatchChange),
     ) -> Result<Report> {
@@ -149,7 +179,6 @@ impl State {
                     .map_err(|error| Error::os("setting the alarm (timerfd_settime)", &error))?;
             }
         }
-        let mut completions = 0;
         while completions < turn.capacity {
             // By turns, or one kind could keep the other out of a small array for ever.
             let next = if self.exchanges_first {

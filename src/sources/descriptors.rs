@@ -28,6 +28,8 @@ struct Registration {
     generation: u32,
     /// The first waitable on it; NIL: none.
     first: u32,
+    /// The name under which the selector reports it; NOT_WATCHED: it does not.
+    name: usize,
     /// More waitables on the same number, which is rare.
     #[allow(clippy::box_collection)] // A third of the size, in each number's place.
     others: Option<Box<Vec<u32>>>,
@@ -38,9 +40,26 @@ struct Registration {
 }
 
 impl Registration {
-    const NONE: Registration =
-        Registration { generation: 0, first: NIL, others: None, watched: None, vain: 0 };
+    const NONE: Registration = Registration {
+        generation: 0,
+        first: NIL,
+        name: NOT_WATCHED,
+        others: None,
+        watched: None,
+        vain: 0,
+    };
+
+    fn set_watched(&mut self, fd: RawFd, watched: Option<Readiness>) -> Option<Readiness> {
+        self.name = match watched {
+            Some(_) => name(fd, self.generation),
+            None => NOT_WATCHED,
+        };
+        std::mem::replace(&mut self.watched, watched)
+    }
 }
+
+/// The name of no report: it would be that of a descriptor beyond the last.
+const NOT_WATCHED: usize = usize::MAX;
 
 /// The table, by descriptor number.
 #[derive(Default)]
@@ -232,7 +251,7 @@ impl Descriptors {
             };
             match attempt {
                 Ok(()) => {
-                    if registration.watched.replace(interest).is_none() {
+                    if registration.set_watched(fd, Some(interest)).is_none() {
                         self.watched += 1;
                     }
                     registration.vain = 0;
@@ -241,7 +260,7 @@ impl Descriptors {
                 Err(error) => match remedy(fd, &error) {
                     Remedy::Register => {
                         known = false;
-                        if registration.watched.take().is_some() {
+                        if registration.set_watched(fd, None).is_some() {
                             self.watched -= 1;
                         }
                         self.next_generation = self.next_generation.wrapping_add(1);
@@ -265,15 +284,28 @@ impl Descriptors {
 
     /// The number of a report, if it is about the file that the number means now. Any other is a
     /// ghost: its file lives on under another number, so the kernel still reports it.
+    #[inline]
     pub(crate) fn reported(&mut self, report: usize) -> Option<RawFd> {
         let fd = report as u32 as RawFd;
-        if let Some(registration) = self.table.get(fd as usize) {
-            if name(fd, registration.generation) == report && registration.watched.is_some() {
-                return Some(fd);
+        match self.table.get(fd as usize) {
+            Some(registration) if registration.name == report => Some(fd),
+            _ => {
+                self.ghosts += 1;
+                None
             }
         }
-        self.ghosts += 1;
-        None
+    }
+
+    /// The waitable that such a report is about, if it is the only one on its number; the report is
+    /// not in vain.
+    #[inline]
+    pub(crate) fn only_waitable(&mut self, report: usize) -> Option<u32> {
+        let registration = self.table.get_mut(report as u32 as usize)?;
+        if registration.name != report || registration.others.is_some() {
+            return None;
+        }
+        registration.vain = 0;
+        Some(registration.first)
     }
 
     /// Whether ghosts have cost as much by now as it does to rebuild the selector. Either is in
@@ -306,7 +338,7 @@ impl Descriptors {
         } else if registration.watched.is_some_and(|watched| watched != wanted) {
             // A failure means that the number is closed: the next arm will find out.
             if selector.reregister(fd, name(fd, registration.generation), wanted).is_ok() {
-                registration.watched = Some(wanted);
+                registration.set_watched(fd, Some(wanted));
             }
         }
     }
@@ -314,7 +346,7 @@ impl Descriptors {
     /// Has the selector forget a number.
     fn disarm(&mut self, selector: &mut dyn Selector, fd: RawFd) {
         let registration = &mut self.table[fd as usize];
-        if registration.watched.take().is_none() {
+        if registration.set_watched(fd, None).is_none() {
             return;
         }
         self.watched -= 1;
@@ -335,11 +367,11 @@ impl Descriptors {
     ) -> Vec<(RawFd, io::Error)> {
         let mut lost = Vec::new();
         for at in 0..self.table.len() {
-            if self.table[at].watched.take().is_none() {
+            let fd = at as RawFd;
+            if self.table[at].set_watched(fd, None).is_none() {
                 continue;
             }
             self.watched -= 1;
-            let fd = at as RawFd;
             let interest =
                 self.waitables(fd).fold(Readiness::NONE, |sum, waitable| sum | wanted(waitable));
             if interest.is_empty() {
@@ -348,7 +380,7 @@ impl Descriptors {
             let registration = &mut self.table[at];
             match selector.register(fd, name(fd, registration.generation), interest) {
                 Ok(()) => {
-                    registration.watched = Some(interest);
+                    registration.set_watched(fd, Some(interest));
                     registration.vain = 0;
                     self.watched += 1;
                 }

@@ -63,6 +63,7 @@ fn interest_of(readiness: Readiness) -> mio::Interest {
     interest.unwrap_or(mio::Interest::PRIORITY)
 }
 
+#[inline]
 fn readiness_of(event: &mio::event::Event) -> Readiness {
     let mut readiness = Readiness::NONE;
     if event.is_readable() {
@@ -71,17 +72,21 @@ fn readiness_of(event: &mio::event::Event) -> Readiness {
     if event.is_writable() {
         readiness |= Readiness::WRITABLE;
     }
-    if event.is_priority() {
-        readiness |= Readiness::PRIORITY;
-    }
     if event.is_read_closed() {
         readiness |= Readiness::READ_CLOSED;
-    }
-    if event.is_read_closed() && event.is_write_closed() {
-        readiness |= Readiness::HANGUP;
+        if event.is_write_closed() {
+            readiness |= Readiness::HANGUP;
+        }
     }
     if event.is_error() {
         readiness |= Readiness::ERROR;
+    }
+    if event.is_priority() {
+        readiness |= Readiness::PRIORITY;
+        // mio takes urgent data for readable; whether there is other data, only poll(2) says.
+        if !is_readable(event.token().0 as u32 as RawFd) {
+            readiness = readiness & !Readiness::READABLE;
+        }
     }
     readiness
 }
@@ -126,15 +131,7 @@ impl Selector for MioSelector {
             Err(error) => return Err(error),
         }
         let before = events.len();
-        for event in &self.batch {
-            let name = event.token().0;
-            let mut readiness = readiness_of(event);
-            // mio takes urgent data for readable; whether there is other data, only poll(2) says.
-            if event.is_priority() && !is_readable(name as u32 as RawFd) {
-                readiness = readiness & !Readiness::READABLE;
-            }
-            events.push((name, readiness));
-        }
+        events.extend(self.batch.iter().map(|event| (event.token().0, readiness_of(event))));
         Ok(events.len() - before == limit)
     }
 
@@ -144,6 +141,7 @@ impl Selector for MioSelector {
 }
 
 /// Whether poll(2) calls a descriptor readable.
+#[cold]
 fn is_readable(fd: RawFd) -> bool {
     let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     // SAFETY: one pollfd that lives through the call, which does not wait.

@@ -5,8 +5,9 @@ use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering,
+
+use crate::core::sync::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, yield_now,
 };
 
 /// Wakes the host's loop. It is called on any thread, may not wait for the reactor's owner, and may
@@ -80,7 +81,7 @@ impl Signal {
         // counter too (by nothing), so one of the two is first: if the user, it is seen here and
         // waited for; if this, the user sees what was swapped above.
         while self.users.fetch_add(0, Ordering::SeqCst) != 0 {
-            std::thread::yield_now();
+            yield_now();
         }
         if fd >= 0 {
             // SAFETY: the descriptor is ours, made by `open`, and no thread has its number any
@@ -132,7 +133,8 @@ impl Signal {
     /// Raises for what the owner finds by asking the selector, not in the inbox: the mark stays for
     /// an owner that is awake, but has asked already. Any thread.
     pub(crate) fn mark(&self) {
-        self.marked.store(true, Ordering::SeqCst);
+        // A swap as in `take_mark`, of which one is first: this is never lost under that.
+        self.marked.swap(true, Ordering::SeqCst);
         self.raise();
     }
 
@@ -183,6 +185,9 @@ impl Drop for User<'_> {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,12 @@ impl NodeRef {
         u32::from_le_bytes([self.0[0], self.0[1], self.0[2], 0])
     }
 
+    /// Whether it ends a list.
+    pub(super) fn is_none(self) -> bool {
+        // No wait lies in the highest slot.
+        self.wait() == 0x00ff_ffff
+    }
+
     pub(super) fn member(self) -> usize {
         usize::from(u16::from_le_bytes([self.0[3], self.0[4]]))
     }
@@ -148,7 +154,7 @@ pub(super) struct Set {
 
 /// What kind of wait it is, and in which state.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flags(u8);
+pub(super) struct Flags(u16);
 
 impl Flags {
     pub(super) const NONE: Flags = Flags(0);
@@ -168,6 +174,15 @@ impl Flags {
     pub(super) const MANY: Flags = Flags(64);
     /// It has a deadline.
     pub(super) const TIMED: Flags = Flags(128);
+    /// Its one waitable is foreign.
+    pub(super) const FOREIGN: Flags = Flags(256);
+
+    /// Whether an armed wait can be told of a readiness by a completion alone: it stays as it is.
+    pub(super) fn is_plain_multishot(self) -> bool {
+        let shape = Flags::MULTISHOT.0 | Flags::ONE.0;
+        let not = Flags::QUEUED.0 | Flags::TASK.0 | Flags::SPENT.0 | Flags::FOREIGN.0;
+        self.0 & (shape | not) == shape
+    }
 
     pub(super) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
@@ -197,6 +212,8 @@ pub(super) struct Wait {
     pub(super) after: u32,
     /// The errno, if it failed.
     pub(super) error: i32,
+    /// That of its token.
+    pub(super) generation: u32,
 }
 
 impl Wait {
@@ -291,7 +308,11 @@ pub(super) struct ExchangeEntry {
 }
 
 pub(super) enum Entry {
-    Free { next: u32 },
+    Free {
+        next: u32,
+    },
+    /// A wait that was forgotten while it was queued: the slot is free once the queue is past it.
+    Forgotten,
     Waitable(Waitable),
     Wait(Wait),
     Exchange(ExchangeEntry),

@@ -209,6 +209,36 @@ impl Core {
         met
     }
 
+    /// The same for a waitable that one host's multishot wait watches and nobody else, where
+    /// nothing is queued: its completion is made at once, and the wait stays as it is. Anything
+    /// else answers `None`, and nothing is done.
+    #[inline]
+    pub(crate) fn ready_at_once(&mut self, slot: u32, bits: Readiness) -> Option<Completion> {
+        if !self.host_done.is_empty() {
+            return None;
+        }
+        let Some(Entry::Waitable(waitable)) = self.entries.get(slot as usize) else { return None };
+        let at = waitable.first.wait();
+        let Some(Entry::Wait(wait)) = self.entries.get(at as usize) else { return None };
+        if !wait.flags.is_plain_multishot() || wait.owner != NIL || !wait.node.after.is_none() {
+            return None;
+        }
+        let ready = bits.seen_by(wait.node.interest());
+        if ready.is_empty() || !wait.node.asks() {
+            return None;
+        }
+        Some(Completion {
+            user_data: wait.user_data,
+            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
+            outcome: Outcome::Ready,
+            more: true,
+            members: 1,
+            ready,
+            index: 0,
+            error: 0,
+        })
+    }
+
     /// The same for all waitables of a foreign object.
     pub(super) fn show_foreign(&mut self, foreign: u32, bits: Readiness) -> (Readiness, bool) {
         let (mut seen, mut left) = (Readiness::NONE, false);

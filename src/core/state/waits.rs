@@ -75,6 +75,9 @@ impl Core {
             Nodes::None => (Node::NONE, 0),
             Nodes::One(node) => {
                 flags = flags.with(Flags::ONE);
+                if matches!(self.source(node.slot()), Source::Foreign(_)) {
+                    flags = flags.with(Flags::FOREIGN);
+                }
                 (node, 1)
             }
             Nodes::Many(nodes) => {
@@ -99,6 +102,7 @@ impl Core {
                 before: NIL,
                 after: NIL,
                 error: 0,
+                generation: 0,
             }),
         );
         let token = match made {
@@ -111,6 +115,7 @@ impl Core {
             }
         };
         let slot = token.slot();
+        self.wait_mut(slot).generation = token.generation();
         self.waits += 1;
         if flags.has(Flags::TIMED) {
             self.timers.start(slot, deadline.nanoseconds());
@@ -175,11 +180,33 @@ impl Core {
 
     /// Puts a wait into its owner's queue.
     pub(super) fn queue(&mut self, slot: u32) {
-        let token = self.token_of(Kind::Wait, slot);
         match self.wait(slot).owner() {
-            Owner::Host => self.host_done.push_back(token),
-            Owner::Exchange(_) => self.exchange_done.push_back(token),
-            Owner::Task(_) => self.task_done.push_back(token),
+            Owner::Host => self.host_done.push_back(slot),
+            Owner::Exchange(_) => self.exchange_done.push_back(slot),
+            Owner::Task(_) => self.task_done.push_back(slot),
+        }
+    }
+
+    /// Takes the next wait out of a queue. One that was forgotten meanwhile gives its slot back.
+    fn dequeue(&mut self, queue: fn(&mut Core) -> &mut VecDeque<u32>) -> Option<u32> {
+        loop {
+            let slot = queue(self).pop_front()?;
+            match &self.entries[slot as usize] {
+                Entry::Wait(_) => return Some(slot),
+                Entry::Forgotten => {
+                    self.stale += 1;
+                    self.free(slot);
+                }
+                _ => unreachable!("slot {slot} was queued"),
+            }
+        }
+    }
+
+    /// A vacated slot can be used again.
+    fn free(&mut self, slot: u32) {
+        self.entries[slot as usize] = Entry::Free { next: NIL };
+        if self.slots.is_free(slot) {
+            self.queue_free(slot);
         }
     }
 
@@ -266,9 +293,15 @@ impl Core {
             }
             self.cease(slot, flags);
         }
+        let queued = wait_is_queued(self.wait(slot));
         self.leave(slot, owner);
         self.free_set(slot);
-        self.vacate(slot);
+        if queued {
+            self.slots.vacate(slot);
+            self.entries[slot as usize] = Entry::Forgotten;
+        } else {
+            self.vacate(slot);
+        }
         owner
     }
 
@@ -309,7 +342,9 @@ impl Core {
             match &self.entries[slot as usize] {
                 Entry::Wait(_) => self.end_wait(slot, Outcome::TimedOut),
                 Entry::Waitable(_) => self.expire_timer(slot),
-                Entry::Free { .. } | Entry::Exchange(_) => unreachable!("it has no deadline"),
+                Entry::Free { .. } | Entry::Forgotten | Entry::Exchange(_) => {
+                    unreachable!("it has no deadline")
+                }
             }
         }
         limit
@@ -339,36 +374,21 @@ impl Core {
 
     /// Delivers the host's next completion; unless there is MORE, its wait is retired.
     pub(crate) fn next_host_completion(&mut self) -> Option<Completion> {
-        loop {
-            let token = self.host_done.pop_front()?;
-            if self.slots.is_live(token) {
-                return Some(self.deliver(token));
-            }
-            self.stale += 1;
-        }
+        let slot = self.dequeue(|core| &mut core.host_done)?;
+        Some(self.deliver(slot))
     }
 
     /// Delivers the next completion of an exchange, named by the gateway's key.
     pub(crate) fn next_exchange_completion(&mut self) -> Option<(u32, Completion)> {
-        loop {
-            let token = self.exchange_done.pop_front()?;
-            if self.slots.is_live(token) {
-                let exchange = self.wait(token.slot()).owner;
-                return Some((self.exchange(exchange).key, self.deliver(token)));
-            }
-            self.stale += 1;
-        }
+        let slot = self.dequeue(|core| &mut core.exchange_done)?;
+        let exchange = self.wait(slot).owner;
+        Some((self.exchange(exchange).key, self.deliver(slot)))
     }
 
     /// Delivers the next completion of a task, named by the reactor's key.
     pub(crate) fn next_task_completion(&mut self) -> Option<(u32, Completion)> {
-        loop {
-            let token = self.task_done.pop_front()?;
-            if self.slots.is_live(token) {
-                return Some((self.wait(token.slot()).owner, self.deliver(token)));
-            }
-            self.stale += 1;
-        }
+        let slot = self.dequeue(|core| &mut core.task_done)?;
+        Some((self.wait(slot).owner, self.deliver(slot)))
     }
 
     /// How many queued completions were of waits that had been forgotten.
@@ -376,12 +396,12 @@ impl Core {
         self.stale
     }
 
-    fn deliver(&mut self, token: Token) -> Completion {
-        let slot = token.slot();
+    fn deliver(&mut self, slot: u32) -> Completion {
+        let number = self.number;
         let wait = self.wait_mut(slot);
         let mut completion = Completion {
             user_data: wait.user_data,
-            wait: token,
+            wait: Token::new(Kind::Wait, number, wait.generation, slot),
             outcome: wait.outcome.unwrap_or(Outcome::Ready),
             more: wait.outcome.is_none(),
             members: 0,
@@ -408,8 +428,10 @@ impl Core {
             let wait = self.wait_mut(slot);
             wait.flags = wait.flags.without(Flags::QUEUED);
             wait.node.ready = Bits::NONE;
-            let waitable = wait.node.slot();
-            self.arm_foreign(waitable);
+            if wait.flags.has(Flags::FOREIGN) {
+                let waitable = wait.node.slot();
+                self.arm_foreign(waitable);
+            }
         } else {
             self.retire(slot);
         }
@@ -454,10 +476,7 @@ impl Core {
 
     fn free_spent(&mut self, slot: u32) {
         self.free_set(slot);
-        self.entries[slot as usize] = Entry::Free { next: NIL };
-        if self.slots.is_free(slot) {
-            self.queue_free(slot);
-        }
+        self.free(slot);
     }
 
     /// The ready members of a delivered completion.
@@ -492,8 +511,7 @@ impl Core {
                 Err(gone())
             };
         }
-        let retired = self.slots.token(Kind::Wait, self.number, slot).generation();
-        if !wait.flags.has(Flags::SPENT) || retired != token.generation() + 1 {
+        if !wait.flags.has(Flags::SPENT) || wait.generation != token.generation() {
             return Err(gone());
         }
         if wait.flags.has(Flags::MULTISHOT) && completion.more {
@@ -520,6 +538,11 @@ impl Core {
         }
         Token::NONE
     }
+}
+
+/// Whether a wait lies in its owner's queue.
+fn wait_is_queued(wait: &Wait) -> bool {
+    wait.outcome.is_some() || wait.flags.has(Flags::QUEUED)
 }
 
 /// Whether a question makes sense by itself.

@@ -201,6 +201,10 @@ impl Subject for CoreSubject {
         self.core.ready(slot(waitable), bits(what))
     }
 
+    fn ready_at_once(&mut self, waitable: u64, what: u32) -> Option<Delivered> {
+        self.core.ready_at_once(slot(waitable), bits(what)).map(|done| delivered((0, done)))
+    }
+
     fn take(&mut self, waitable: u64, now: u64) -> Answer<u64> {
         let slot = self.find(waitable, Kind::Waitable)?;
         self.core.take(slot, now).map_err(refusal)

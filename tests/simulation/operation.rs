@@ -140,9 +140,9 @@ operations! {
     /// A descriptor or an exchange becomes so.
     Level { waitable: u32, bits: u32 }
     /// A report that nobody expected.
-    Spurious { waitable: u32, bits: u32 }
-    /// The selector reports.
-    Harvest {}
+    Spurious { waitable: u32, bits: u32, at_once: u32 }
+    /// The selector reports. `at_once`: the array of the host has room.
+    Harvest { at_once: u32 }
     Take { waitable: u32 }
     /// `by`: 0 to the next deadline, 1 to just before it, else nanoseconds and 2.
     Advance { by: u32 }
@@ -179,7 +179,7 @@ impl Random {
 
     /// Below `end`.
     pub fn below(&mut self, end: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(end) >> 32) as u32
+        (((self.next() >> 32) * u64::from(end)) >> 32) as u32
     }
 
     pub fn one_in(&mut self, times: u32) -> bool {
@@ -255,7 +255,7 @@ impl Generator {
         weights[CLOSE_ALL] = 2;
         weights[RESTART] = 1;
         if hoards {
-            weights[ARM] *= 6;
+            weights[ARM] *= 3;
             weights[ADVANCE] /= 4;
             for rare in [END_EXCHANGE, CLOSE, CLOSE_WAITS, FAIL_WAITS, CLOSE_ALL, RESTART] {
                 weights[rare] = 0;
@@ -356,8 +356,8 @@ impl Generator {
                 let bits = if random.one_in(3) { 0 } else { self.bits() };
                 Op::Level { waitable: any, bits }
             }
-            14 => Op::Spurious { waitable: any, bits: self.bits() },
-            15 => Op::Harvest {},
+            14 => Op::Spurious { waitable: any, bits: self.bits(), at_once: any % 2 },
+            15 => Op::Harvest { at_once: any % 2 },
             16 => Op::Take { waitable: any },
             17 => Op::Advance {
                 by: match random.below(8) {

@@ -112,6 +112,8 @@ pub trait Subject {
     fn drain(&mut self);
     /// Answers whether it woke anybody.
     fn ready(&mut self, waitable: u64, bits: u32) -> bool;
+    /// The same where the host's array has room: a completion that needs no queue; else nothing.
+    fn ready_at_once(&mut self, waitable: u64, bits: u32) -> Option<Delivered>;
     fn take(&mut self, waitable: u64, now: u64) -> Answer<u64>;
     fn expire(&mut self, now: u64, limit: usize) -> usize;
 

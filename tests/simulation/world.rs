@@ -4,7 +4,7 @@ use crate::histogram::Seen;
 use crate::model::Model;
 use crate::operation::Op;
 use crate::subject::{Answer, Ask, Class, Delivered, How, Limits, Refusal, Subject, Whose};
-use crate::tokens::{Named, Tokens, slot};
+use crate::tokens::{Held, Named, Tokens, slot};
 use crate::words::*;
 
 const CLASSES: [Class; 3] = [Class::Host, Class::Exchange, Class::Task];
@@ -143,13 +143,13 @@ impl<S: Subject> World<S> {
             Op::Elsewhere { waitable, bits } => self.notify_elsewhere(*waitable, *bits),
             Op::Drain {} => self.drain(),
             Op::Level { waitable, bits } => self.level(*waitable, *bits),
-            Op::Spurious { waitable, bits } => {
+            Op::Spurious { waitable, bits, at_once } => {
                 if let Some(at) = self.selected(*waitable) {
-                    self.report(at, *bits);
+                    self.report(at, *bits, *at_once != 0);
                     self.hit(Seen::SpuriousReport);
                 }
             }
-            Op::Harvest {} => self.harvest(),
+            Op::Harvest { at_once } => self.harvest(*at_once != 0),
             Op::Take { waitable } => self.take(*waitable),
             Op::Advance { by } => self.advance(*by),
             Op::Expire { limit } => self.expire(*limit),
@@ -216,7 +216,7 @@ impl<S: Subject> World<S> {
                     .foreign
                     .iter()
                     .any(|f| f.handle() == Some(handle) && f.owner.is_some());
-                Behind::Watched { handle, own: first % 3 == 0 && !owned }
+                Behind::Watched { handle, own: first % 2 == 0 && !owned }
             }
         };
         let handle = match behind {
@@ -306,8 +306,8 @@ impl<S: Subject> World<S> {
             self.closed(at);
         }
         self.told.retain(|told| told.exchange != Some(id));
-        self.tokens.released(Some(id), self.step);
-        self.tokens.ended(token, self.step);
+        self.tokens.released(Held::Step(id), self.step);
+        self.tokens.ended(token, None, self.step);
         self.hit(Seen::ExchangeEnded);
     }
 
@@ -323,7 +323,7 @@ impl<S: Subject> World<S> {
         if self.model.stops.iter().any(|stop| stop.waitable == id) {
             self.stopped.push((id, token));
         }
-        self.tokens.ended(token, self.step);
+        self.tokens.ended(token, None, self.step);
         self.hit(Seen::WaitableClosed);
     }
 
@@ -522,8 +522,10 @@ impl<S: Subject> World<S> {
     fn forgot(&mut self, id: u32) {
         let at = self.waits.iter().position(|w| w.0 == id).expect("it lived");
         let (_, token) = self.waits.remove(at);
+        let Wait { owner, queued, .. } = *self.model.wait(id);
         self.model.forget(id);
-        self.tokens.ended(token, self.step);
+        let held = queued.map(|_| Held::Queue(class(owner)));
+        self.tokens.ended(token, held, self.step);
         self.promises[id as usize].as_mut().expect("it was promised").over = true;
         for told in &mut self.told {
             told.forgotten |= told.completion.wait == token;
@@ -623,7 +625,7 @@ impl<S: Subject> World<S> {
         }
     }
 
-    fn harvest(&mut self) {
+    fn harvest(&mut self, at_once: bool) {
         for at in 0..self.waitables.len() {
             let w = &mut self.waitables[at];
             if !std::mem::take(&mut w.pending) {
@@ -632,7 +634,7 @@ impl<S: Subject> World<S> {
             let closed = if w.registered & READABLE != 0 { READ_CLOSED } else { 0 };
             let bits = w.level & (w.registered | HANGUP | ERROR | closed);
             if bits != 0 {
-                self.report(at, bits);
+                self.report(at, bits, at_once);
                 self.hit(Seen::LevelReported);
             }
         }
@@ -644,8 +646,20 @@ impl<S: Subject> World<S> {
         }
     }
 
-    fn report(&mut self, at: usize, bits: u32) {
+    /// `at_once`: the array of the host has room, so a completion needs no queue.
+    fn report(&mut self, at: usize, bits: u32, at_once: bool) {
         let bits = (bits & 63).max(1);
+        if at_once {
+            if let Some(completion) = self.subject.ready_at_once(self.waitables[at].token, bits) {
+                self.model.ready(self.waitables[at].id, bits);
+                let id = completion.user_data as u32;
+                let next = self.model.next(|owner| owner == Owner::Host);
+                assert_eq!(next, [id], "what completes at once");
+                self.delivered(Class::Host, id, completion);
+                self.hit(Seen::CompletedAtOnce);
+                return;
+            }
+        }
         let seen = self.model.ready(self.waitables[at].id, bits) != 0;
         let woke = self.subject.ready(self.waitables[at].token, bits);
         assert_eq!(woke, seen, "whether a report woke anybody");
@@ -704,7 +718,7 @@ impl<S: Subject> World<S> {
     fn begin_turn(&mut self) {
         self.subject.begin_turn();
         self.model.applied();
-        self.tokens.released(None, self.step);
+        self.tokens.released(Held::Turn, self.step);
         self.late = self.told.iter().rfind(|t| t.exchange.is_none()).map(|t| t.completion);
         self.told.retain(|told| told.exchange.is_some());
     }
@@ -712,7 +726,7 @@ impl<S: Subject> World<S> {
     fn end_step(&mut self, at: usize) {
         let Exchange { id, token, .. } = self.exchanges[at];
         self.subject.end_step(token);
-        self.tokens.released(Some(id), self.step);
+        self.tokens.released(Held::Step(id), self.step);
         self.told.retain(|told| told.exchange != Some(id));
     }
 
@@ -721,7 +735,7 @@ impl<S: Subject> World<S> {
         for at in 0..self.exchanges.len() {
             self.end_step(at);
         }
-        self.harvest();
+        self.harvest(deliver > 0);
         self.drain();
         self.expire(expire);
         let full = self.deliver(Class::Host, deliver);
@@ -742,6 +756,7 @@ impl<S: Subject> World<S> {
             let Some(completion) = self.subject.next_completion(of) else {
                 assert_eq!(next, [], "completions of {of:?} that did not come");
                 assert!(!self.subject.has_completion(of), "a completion of {of:?} that is none");
+                self.tokens.released(Held::Queue(of), self.step);
                 return false;
             };
             let id = completion.user_data as u32;
@@ -794,7 +809,8 @@ impl<S: Subject> World<S> {
 
         if !done.more {
             self.waits.remove(at);
-            self.tokens.delivered(token, exchange, self.step);
+            let held = exchange.map_or(Held::Turn, Held::Step);
+            self.tokens.ended(token, Some(held), self.step);
         }
         let answer = self.subject.members(&completion);
         let members = done.members;
@@ -936,7 +952,7 @@ impl<S: Subject> World<S> {
         self.hit(if self.waits.is_empty() { Seen::Restarted } else { Seen::RestartedInUse });
         self.subject.restart();
         for token in self.all_tokens() {
-            self.tokens.ended(token, self.step);
+            self.tokens.ended(token, None, self.step);
         }
         self.tokens.all_ended(self.step);
         self.model.restart();

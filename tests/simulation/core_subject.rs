@@ -6,8 +6,8 @@ use crate::core::{
     Readiness, Token, WaitSpec, Watch,
 };
 use crate::error::{Error, Status};
+use crate::model::words::{Behind, End};
 use crate::subject::*;
-use crate::words::{Behind, End};
 
 const NUMBER: u16 = 7;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::words::{Behind, End};
+use crate::model::words::{Behind, End};
 
 macro_rules! seen {
     ($($name:ident)*) => {

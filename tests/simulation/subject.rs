@@ -1,6 +1,6 @@
 //! What is simulated against the model, seen from outside: tokens are numbers, answers are plain.
 
-use crate::words::{Behind, End};
+use crate::model::words::{Behind, End};
 
 /// Why a call was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -397,6 +397,7 @@ impl Reactor {
 
     /// Does something for the caller: here for the owner, through the owner for a pool thread of
     /// this reactor's.
+    #[inline]
     fn act(
         &self,
         work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
@@ -405,10 +406,10 @@ impl Reactor {
             let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
             return crate::gateway::through_owner(self.cell, work).unwrap_or_else(|| Err(stale()));
         }
-        self.with(|state| {
+        self.cell.enter(|state| {
             let caller = Caller::Owner(state.running);
             work(state, caller)
-        })?
+        })
     }
 
     /// Makes a waitable of a descriptor. Nothing is armed, and nothing about the descriptor is
@@ -493,7 +494,7 @@ impl Reactor {
     /// `Invalid` for a question without an end or with an interest that does not exist; `Stale`
     /// for a waitable that ended; `Limit`; `Os` with the errno of the descriptor; `Closed`.
     pub fn wait_start(&self, spec: &WaitSpec<'_>) -> Result<Token> {
-        self.with(|state| state.start_wait(spec, Owner::Host))?
+        self.cell.enter(|state| state.start_wait(spec, Owner::Host))
     }
 
     /// One bounded step: takes what happened, runs what is due, and hands completions to `sink`.

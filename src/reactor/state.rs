@@ -6,7 +6,7 @@ use super::future::Tasks;
 use super::{Mode, ReactorCell, ReactorOptions, Spawn, Stats};
 use crate::core::slots::not_an_event;
 use crate::core::{
-    Core, Deadline, How, Kind, Limits, New, Owner, Readiness, Source, Token, WaitSpec,
+    Core, Deadline, How, Kind, Limits, New, Owner, Plan, Readiness, Source, Token, WaitSpec,
 };
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
@@ -147,10 +147,8 @@ impl State {
 
     /// The selector that descriptors need; in delegated mode the first of them makes it, and has
     /// the watcher look at it.
-    fn selector_for_descriptors(&mut self) -> Result<()> {
-        if self.selector.is_some() {
-            return Ok(());
-        }
+    #[cold]
+    fn open_selector_late(&mut self) -> Result<()> {
         let selector = self.make_selector()?;
         let watched =
             watcher::watch(&self.cell.signal, selector.fd(), self.options.spawn.as_ref())?;
@@ -253,44 +251,80 @@ impl State {
     }
 
     /// Starts a wait: plans, arms, commits. A refusal changes nothing.
+    #[inline]
     pub(crate) fn start_wait(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
-        let mut plan = self.core.prepare(spec, owner)?;
-        let mut now = 0;
-        for member in 0..plan.len() {
-            let (slot, interest) = plan.arm(member);
-            match self.core.source(slot) {
-                Source::Event | Source::Counter(_) => {}
-                // Whether it has expired is a question of the time.
-                Source::Timer(_) => now = self.now(),
-                Source::Foreign(_) => {
-                    if self.options.host_watches_descriptors {
-                        plan.found(member, self.always_ready(slot)?);
+        let token = match spec.set {
+            [] => self.core.sleep(spec, owner),
+            [watch] => {
+                let (mut node, flags) = self.core.prepare_one(spec, watch, owner)?;
+                let slot = node.slot();
+                let mut now = 0;
+                match self.core.source(slot) {
+                    // Whether it has expired is a question of the time.
+                    Source::Timer(_) => now = self.now(),
+                    Source::Event | Source::Counter(_) => {}
+                    source => {
+                        let found = self.arm_member(source, slot, watch.interest, None)?;
+                        node.found(found);
                     }
                 }
-                Source::Exchange(exchange) => {
-                    plan.found(member, self.exchange_readiness(exchange, interest));
-                }
-                Source::Descriptor { fd, .. } => {
-                    let mut merged = interest;
-                    for other in self.descriptors.waitables(fd) {
-                        merged |= self.core.interest(other);
-                        if other != slot {
-                            // The rest of the set may ask for the same number.
-                            merged |= plan.interest(other);
-                        }
-                    }
-                    plan.found(member, self.arm(fd, merged)?);
-                }
+                self.core.start_one(node, owner, flags, spec.user_data, spec.deadline, now)
             }
-        }
-        let token = self.core.commit(plan, now)?;
+            _ => self.start_set(spec, owner),
+        }?;
         self.work_outside();
         Ok(token)
     }
 
+    fn start_set(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
+        let mut plan = self.core.prepare(spec, owner)?;
+        for member in 0..plan.len() {
+            let (slot, interest) = plan.arm(member);
+            let source = self.core.source(slot);
+            let found = self.arm_member(source, slot, interest, Some(&plan))?;
+            plan.found(member, found);
+        }
+        let now = self.now();
+        self.core.commit(plan, now)
+    }
+
+    /// Has a member of a set watched. Answers what it is ready for, as far as the core does not know
+    /// it and the selector or the host does not tell it.
+    #[inline]
+    fn arm_member(
+        &mut self,
+        source: Source,
+        slot: u32,
+        interest: Readiness,
+        plan: Option<&Plan>,
+    ) -> Result<Readiness> {
+        match source {
+            Source::Descriptor { fd, .. } => {
+                let mut merged = interest | self.core.interest(slot);
+                if !self.descriptors.is_only(fd) {
+                    for other in self.descriptors.waitables(fd) {
+                        merged |= self.core.interest(other);
+                        if let Some(plan) = plan {
+                            // The rest of the set may ask for the same number.
+                            merged |= plan.interest(other);
+                        }
+                    }
+                }
+                self.arm(fd, merged)
+            }
+            Source::Foreign(_) if self.options.host_watches_descriptors => self.always_ready(slot),
+            Source::Exchange(exchange) => Ok(self.exchange_readiness(exchange, interest)),
+            Source::Event | Source::Counter(_) | Source::Timer(_) | Source::Foreign(_) => {
+                Ok(Readiness::NONE)
+            }
+        }
+    }
+
     /// Has the selector watch a descriptor. Answers what it is ready for without being watched.
     fn arm(&mut self, fd: RawFd, interest: Readiness) -> Result<Readiness> {
-        self.selector_for_descriptors()?;
+        if self.selector.is_none() {
+            self.open_selector_late()?;
+        }
         let selector = self.selector.as_mut().expect("made above");
         self.armed = true;
         match self.descriptors.arm(&mut **selector, fd, interest)? {
@@ -415,11 +449,16 @@ impl State {
     }
 
     /// Something to do came up outside of a turn: a host that may be asleep is told.
+    #[inline]
     pub(crate) fn work_outside(&mut self) {
         if self.turning || self.options.mode == Mode::Owned || self.options.host_turns_before_sleep
         {
             return;
         }
+        self.tell_host();
+    }
+
+    fn tell_host(&mut self) {
         self.core.plan_changes();
         // That a closed reactor is empty is news too, which the host waits for before it frees.
         if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {

@@ -25,12 +25,10 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     }
     let cell = ReactorCell::of(waitable)?;
     if cell.is_owner() {
-        match cell.with(|state| state.notify_here(waitable, ready)) {
+        match cell.enter(|state| state.notify_here(waitable, ready)) {
             // From a hook or a signal handler: as from any other thread.
             Err(error) if error.status() == Status::Reentrant => {}
-            // The thread's last reactor of this number.
-            Err(error) if error.status() == Status::Thread => {}
-            done => return done?,
+            done => return done,
         }
     }
     cell.check(waitable)?;
@@ -41,13 +39,17 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     cell.notify(waitable, ready)
 }
 
+#[inline]
 fn on_token(
     token: Token,
     kind: Kind,
     work: impl FnOnce(&mut State, u32, Caller) -> Result<u64> + Send + 'static,
 ) -> Result<u64> {
     let cell = ReactorCell::of(token)?;
-    cell.check(token)?;
+    if !cell.is_owner() {
+        // Stale on any thread.
+        cell.check(token)?;
+    }
     Reactor::from_cell(cell).act(move |state, caller| {
         let slot = state.core.find(token, kind)?;
         work(state, slot, caller)

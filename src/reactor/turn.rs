@@ -60,18 +60,24 @@ impl State {
         budget: u32,
         sink: &mut impl FnMut(Completion),
     ) -> Result<(u32, usize)> {
-        // Before the selector is asked: what is marked after this is looked at in the next turn.
-        let marked = self.cell.signal.take_mark();
-        let delegated = self.options.mode == Mode::Delegated;
-        if self.selector.is_none() || delegated && !(marked || self.armed || self.events_left) {
+        if self.options.mode != Mode::Owned {
+            // A host that may sleep is awake now: what comes from here on it finds in this turn, or
+            // is told at its end that there is more.
             self.cell.signal.awake();
-            return Ok((0, 0));
+            // Before the selector is asked: what is marked after this is for the next turn.
+            let marked = self.cell.signal.take_mark();
+            let delegated = self.options.mode == Mode::Delegated;
+            let asked = !delegated || marked || self.armed || self.events_left;
+            if self.selector.is_none() || !asked {
+                return Ok((0, 0));
+            }
         }
         let timeout = self.timeout(turn);
-        let selector = self.selector.as_mut().expect("asked above");
+        let selector = self.selector.as_mut().expect("only a delegated reactor has none");
         let mut events = std::mem::take(&mut self.events);
         events.clear();
         let waited = selector.wait(timeout, budget as usize, &mut events);
+        // Before the inbox is drained.
         self.cell.signal.awake();
         self.armed = false;
         self.events_left = match waited {

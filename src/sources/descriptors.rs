@@ -217,6 +217,11 @@ impl Descriptors {
         self.table[fd as usize] = Registration::NONE;
     }
 
+    /// Whether a number has one waitable.
+    pub(crate) fn is_only(&self, fd: RawFd) -> bool {
+        self.table[fd as usize].others.is_none()
+    }
+
     /// The waitables on a number, one after the other.
     pub(crate) fn waitable(&self, fd: RawFd, index: usize) -> Option<u32> {
         let registration = self.table.get(fd as usize)?;

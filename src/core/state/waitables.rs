@@ -102,7 +102,7 @@ impl Core {
 
     fn end_waits(&mut self, slot: u32, outcome: Outcome, errno: i32) {
         let mut at = self.waitable(slot).first;
-        while at != NodeRef::NONE {
+        while !at.is_none() {
             let after = self.node(at).after;
             let wait = self.wait_mut(at.wait());
             if wait.outcome.is_none() && !wait.flags.has(Flags::QUEUED) {
@@ -117,26 +117,25 @@ impl Core {
     pub(crate) fn close(&mut self, slot: u32) -> Source {
         loop {
             let at = self.waitable(slot).first;
-            if at == NodeRef::NONE {
+            if at.is_none() {
                 break;
             }
             self.end_wait(at.wait(), Outcome::Closed);
             self.unlink(at);
         }
         self.labels.remove(&slot);
-        let source = self.source(slot);
+        let Waitable { source, maker, before, after, .. } = *self.waitable(slot);
         self.end_source(slot, source);
-        let Entry::Waitable(waitable) = self.vacate(slot) else { unreachable!("a waitable") };
+        self.vacate(slot);
         self.waitables -= 1;
-        if waitable.maker != Short::NONE {
-            let (before, after) = (waitable.before.get(), waitable.after.get());
-            if before == NIL {
-                self.exchange_mut(waitable.maker.get()).first_waitable = after;
+        if maker != Short::NONE {
+            if before == Short::NONE {
+                self.exchange_mut(maker.get()).first_waitable = after.get();
             } else {
-                self.waitable_mut(before).after = waitable.after;
+                self.waitable_mut(before.get()).after = after;
             }
-            if after != NIL {
-                self.waitable_mut(after).before = waitable.before;
+            if after != Short::NONE {
+                self.waitable_mut(after.get()).before = before;
             }
         }
         source
@@ -195,7 +194,7 @@ impl Core {
     fn show(&mut self, slot: u32, bits: Readiness) -> Met {
         let mut met = Met { seen: Readiness::NONE, left: false };
         let mut at = self.waitable(slot).first;
-        while at != NodeRef::NONE {
+        while !at.is_none() {
             let node = self.node(at);
             let after = node.after;
             if bits.seen_by(node.interest()).is_empty() {
@@ -209,9 +208,9 @@ impl Core {
         met
     }
 
-    /// The same for a waitable that one host's multishot wait watches and nobody else, where
-    /// nothing is queued: its completion is made at once, and the wait stays as it is. Anything
-    /// else answers `None`, and nothing is done.
+    /// The same for a waitable that one wait of the host's watches and nobody else, where nothing is
+    /// queued: its completion is delivered at once. Anything else answers `None`, and nothing is
+    /// done.
     #[inline]
     pub(crate) fn ready_at_once(&mut self, slot: u32, bits: Readiness) -> Option<Completion> {
         if !self.host_done.is_empty() {
@@ -220,23 +219,50 @@ impl Core {
         let Some(Entry::Waitable(waitable)) = self.entries.get(slot as usize) else { return None };
         let at = waitable.first.wait();
         let Some(Entry::Wait(wait)) = self.entries.get(at as usize) else { return None };
-        if !wait.flags.is_plain_multishot() || wait.owner != NIL || !wait.node.after.is_none() {
+        if !wait.flags.is_plain() || wait.owner != NIL || !wait.node.after.is_none() {
             return None;
         }
         let ready = bits.seen_by(wait.node.interest());
         if ready.is_empty() || !wait.node.asks() {
             return None;
         }
-        Some(Completion {
+        let more = wait.flags.has(Flags::MULTISHOT);
+        let completion = Completion {
             user_data: wait.user_data,
             wait: Token::new(Kind::Wait, self.number, wait.generation, at),
             outcome: Outcome::Ready,
-            more: true,
+            more,
             members: 1,
             ready,
             index: 0,
             error: 0,
-        })
+        };
+        if !more {
+            self.end_at_once(slot, at, ready);
+        }
+        Some(completion)
+    }
+
+    /// Ends and retires the only wait on a waitable.
+    #[inline]
+    fn end_at_once(&mut self, waitable: u32, slot: u32, ready: Readiness) {
+        let wait = self.wait_mut(slot);
+        let timed = wait.flags.has(Flags::TIMED);
+        wait.outcome = Some(Outcome::Ready);
+        wait.flags = wait.flags.with(Flags::SPENT);
+        wait.node.ready = Bits::of(ready);
+        wait.node.set_asks(false);
+        wait.node.set_linked(false);
+        let interest = wait.node.interest();
+        let entry = self.waitable_mut(waitable);
+        entry.first = NodeRef::NONE;
+        entry.count(interest, -1);
+        if timed {
+            self.timers.forget(slot);
+        }
+        self.waits -= 1;
+        self.slots.vacate(slot);
+        self.spent.push(slot);
     }
 
     /// The same for all waitables of a foreign object.
@@ -295,7 +321,7 @@ impl Core {
     /// Whether an exchange waits for a waitable.
     pub(crate) fn is_watched_by(&self, slot: u32, exchange: u32) -> bool {
         let mut at = self.waitable(slot).first;
-        while at != NodeRef::NONE {
+        while !at.is_none() {
             if self.wait(at.wait()).owner() == Owner::Exchange(exchange) {
                 return true;
             }
@@ -315,6 +341,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn node_mut(&mut self, at: NodeRef) -> &mut Node {
         let Entry::Wait(wait) = &mut self.entries[at.wait() as usize] else {
             unreachable!("slot {} is a wait", at.wait())
@@ -327,6 +354,7 @@ impl Core {
     }
 
     /// A member begins or ceases to ask.
+    #[inline]
     pub(super) fn count(&mut self, slot: u32, interest: Readiness, by: i32) {
         let waitable = self.waitable_mut(slot);
         waitable.count(interest, by);
@@ -337,14 +365,14 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn link(&mut self, at: NodeRef) {
         let node = self.node_mut(at);
-        node.set_linked(true);
-        node.set_asks(true);
+        node.begin();
         let (slot, interest) = (node.slot(), node.interest());
         let first = std::mem::replace(&mut self.waitable_mut(slot).first, at);
-        self.node_mut(at).after = first;
-        if first != NodeRef::NONE {
+        if !first.is_none() {
+            self.node_mut(at).after = first;
             self.node_mut(first).before = at;
         }
         self.count(slot, interest, 1);
@@ -360,12 +388,12 @@ impl Core {
         let (slot, before, after) = (node.slot(), node.before, node.after);
         node.before = NodeRef::NONE;
         node.after = NodeRef::NONE;
-        if before == NodeRef::NONE {
+        if before.is_none() {
             self.waitable_mut(slot).first = after;
         } else {
             self.node_mut(before).after = after;
         }
-        if after != NodeRef::NONE {
+        if !after.is_none() {
             self.node_mut(after).before = before;
         }
     }

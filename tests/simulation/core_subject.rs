@@ -66,6 +66,26 @@ impl CoreSubject {
         Core::new(slots, NUMBER, CoreLimits { waitables: limits.waitables, waits: limits.waits })
     }
 
+    fn arm_straight(
+        &mut self,
+        ask: &Ask,
+        spec: &WaitSpec<'_>,
+        owner: Owner,
+        now: u64,
+    ) -> Answer<(u64, Vec<(u64, u32)>)> {
+        let Some(watch) = spec.set.first() else {
+            let token = self.core.sleep(spec, owner).map_err(refusal)?;
+            return Ok((token.to_bits(), Vec::new()));
+        };
+        let (mut node, flags) = self.core.prepare_one(spec, watch, owner).map_err(refusal)?;
+        let arm = (self.token(Kind::Waitable, node.slot()), watch.interest.bits());
+        for (_, found) in &ask.found {
+            node.found(bits(*found));
+        }
+        let token = self.core.start_one(node, owner, flags, spec.user_data, spec.deadline, now);
+        Ok((token.map_err(refusal)?.to_bits(), vec![arm]))
+    }
+
     fn find(&self, token: u64, kind: Kind) -> Answer<u32> {
         self.core.find(Token::from_bits(token), kind).map_err(refusal)
     }
@@ -148,6 +168,9 @@ impl Subject for CoreSubject {
             Whose::Exchange(token) => Owner::Exchange(slot(token)),
             Whose::Task(key) => Owner::Task(key),
         };
+        if ask.straight && set.len() < 2 && !drop_plan {
+            return self.arm_straight(ask, &spec, owner, now);
+        }
         let mut plan = self.core.prepare(&spec, owner).map_err(refusal)?;
         let arms: Vec<(u64, u32)> = (0..plan.len())
             .map(|member| plan.arm(member))

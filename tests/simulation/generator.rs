@@ -146,7 +146,8 @@ impl Generator {
         let flags = u32::from(multishot)
             + if random.one_in(4) { 2 } else { 0 }
             + if random.one_in(24) { 4 } else { 0 }
-            + if random.one_in(3) { 8 } else { 0 };
+            + if random.one_in(3) { 8 } else { 0 }
+            + if random.one_in(2) { 16 } else { 0 };
         let bad = if random.one_in(16) { 1 + random.below(10) } else { 0 };
         let owner = random.pick(&[0, 0, 0, 0, 1, 2]) + 3 * random.below(8);
         let set = (0..count).map(|_| self.member()).collect();

@@ -123,7 +123,7 @@ operations! {
     EndExchange { exchange: u32 }
     /// `owner`: 0 modulo 3 host, 1 exchange, 2 task. A member is 64 * waitable + interest.
     /// `flags`: 1 multishot, 2 off-loop, 4 the plan is dropped, 8 descriptors are found ready while
-    /// they are armed. `bad`: what is wrong; 0 nothing.
+    /// they are armed, 16 the shorter way. `bad`: what is wrong; 0 nothing.
     /// `deadline`: 0 never, 1 now, 2 nearly never, else in 32 ns.
     Arm { owner: u32, set: Vec<u32>, at_least: u32, flags: u32, deadline: u32, bad: u32 }
     Cancel { wait: u32 }

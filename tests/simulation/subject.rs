@@ -44,6 +44,8 @@ pub struct Ask {
     pub whose: Whose,
     /// What a selector answers when the members are armed: position and readiness.
     pub found: Vec<(usize, u32)>,
+    /// Goes the shorter way that there is for one waitable and for none.
+    pub straight: bool,
 }
 
 /// A completion that was delivered.

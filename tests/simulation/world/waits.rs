@@ -37,6 +37,7 @@ impl<S: Subject> World<S> {
             user_data: u64::from(self.model.ids()) + 1,
             whose,
             found: Vec::new(),
+            straight: flags & 16 != 0,
         };
         for member in set {
             let Some(at) = at(&self.waitables, member / 64) else { continue };

@@ -24,6 +24,7 @@ use entries::{Bits, Entry, ExchangeEntry, Flags, Node, NodeRef, Set, Short, Wait
 pub(crate) use foreign::How;
 use foreign::{Foreign, Pending};
 use timer::Timer;
+pub(crate) use waitables::Direct;
 
 /// Whose wait it is, and so where its completion goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,8 @@ pub(crate) struct Core {
     timers: Timers,
     /// The latest time that the core was told.
     now: u64,
+    /// Advances whenever a waiter comes, goes, or has something to deliver.
+    epoch: u64,
     waits: u32,
     waitables: u32,
     closed: bool,
@@ -178,6 +181,7 @@ impl Core {
             newest_free: NIL,
             timers: Timers::default(),
             now: 0,
+            epoch: 1,
             waits: 0,
             waitables: 0,
             closed: false,

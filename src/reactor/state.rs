@@ -10,8 +10,8 @@ use crate::core::{
 };
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
-use crate::sources::descriptors::{self, Armed, Descriptors};
-use crate::sources::selector::{Factory, Selector};
+use crate::sources::descriptors::{self, Armed, Descriptors, Loss};
+use crate::sources::selector::{Event, Factory, Selector};
 use crate::sources::shell::{Alarm, Shell};
 use crate::sources::watcher::{self, Watched};
 
@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(super) alarm: Option<Alarm>,
     /// In delegated mode, the watcher thread's hold on the selector.
     watched: Option<Watched>,
-    pub(super) events: Vec<(usize, Readiness)>,
+    pub(super) events: Vec<Event>,
     /// The last turn's budget ended before the selector's events did.
     pub(super) events_left: bool,
     /// Something was armed since the selector was asked.
@@ -49,7 +49,7 @@ pub(crate) struct State {
     pub(super) reported: Deadline,
     /// Which of the host's completions is delivered next: an exchange's, or a wait's.
     pub(super) exchanges_first: bool,
-    /// Whether a rebuild has failed since ghosts were last counted.
+    /// Whether a rebuild has failed since the last that succeeded: it is said once.
     rebuild_failed: bool,
     pub(super) stats: Stats,
 }
@@ -119,7 +119,7 @@ impl State {
         }
         if nested {
             let shell = Shell::new(fd).map_err(|error| {
-                Error::os("making the descriptor of nested mode (epoll)", &error)
+                Error::os("making the descriptor of nested mode (epoll_create1, epoll_ctl)", &error)
             })?;
             self.descriptors.reserve(shell.fd());
             self.shell = Some(shell);
@@ -160,25 +160,35 @@ impl State {
 
     /// Makes the selector anew, without the files that live on under numbers that we do not know.
     pub(super) fn rebuild(&mut self) {
-        let done = self.try_rebuild();
-        self.stats.rebuilds += 1;
-        if let Err(error) = done {
-            // It goes on with what it has; the next try is after as many ghosts again.
-            if !std::mem::replace(&mut self.rebuild_failed, true) {
-                self.log(
-                    super::level::WARN,
-                    &format!("descriptors were closed too early, and: {}", error.message()),
-                );
+        match self.try_rebuild() {
+            Ok(()) => {
+                self.stats.rebuilds += 1;
+                self.rebuild_failed = false;
             }
+            // It goes on with what it has; the next try is after as many ghosts again.
+            Err(error) if !std::mem::replace(&mut self.rebuild_failed, true) => self.log(
+                super::level::WARN,
+                &format!("descriptors were closed too early, and: {}", error.message()),
+            ),
+            Err(_) => {}
         }
+        self.end_lost();
     }
 
     fn try_rebuild(&mut self) -> Result<()> {
         self.descriptors.lay_ghosts();
         let selector = self.make_selector()?;
         let mut selector = self.with_our_own(selector)?;
-        let old = self.selector.as_ref().expect("ghosts come from a selector").fd();
-        let new = selector.fd();
+        let old = self.selector.as_mut().expect("ghosts come from a selector");
+        let core = &self.core;
+        // Before the old one is given up: it goes on if any of this fails.
+        let copies = self
+            .descriptors
+            .copy(&mut **old, &mut *selector, |slot| core.interest(slot))
+            .map_err(|error| {
+                Error::os("watching in another selector what is waited for (epoll_ctl)", &error)
+            })?;
+        let (old, new) = (old.fd(), selector.fd());
         if let Some(shell) = &self.shell {
             shell
                 .replace(old, new)
@@ -189,17 +199,28 @@ impl State {
         }
         self.descriptors.unreserve(old);
         self.descriptors.reserve(new);
-        let core = &self.core;
-        let lost = self.descriptors.move_to(&mut *selector, |slot| core.interest(slot));
+        self.descriptors.moved(copies);
         self.selector = Some(selector);
         self.armed = true;
-        for (fd, error) in lost {
+        Ok(())
+    }
+
+    /// Ends the waits for files of which nothing can be heard any more.
+    pub(super) fn end_lost(&mut self) {
+        let mut told = false;
+        while let Some((fd, loss)) = self.descriptors.next_lost() {
             for index in 0.. {
                 let Some(waitable) = self.descriptors.waitable(fd, index) else { break };
-                self.core.fail_waits(waitable, error.raw_os_error().unwrap_or(0));
+                match loss {
+                    Loss::Replaced => self.core.close_waits(waitable),
+                    Loss::Failed(errno) => self.core.fail_waits(waitable, errno),
+                }
             }
+            told = true;
         }
-        Ok(())
+        if told {
+            self.work_outside();
+        }
     }
 
     pub(crate) fn cell(&self) -> &'static ReactorCell {
@@ -327,17 +348,12 @@ impl State {
         }
         let selector = self.selector.as_mut().expect("made above");
         self.armed = true;
-        match self.descriptors.arm(&mut **selector, fd, interest)? {
-            Armed::Watched => Ok(Readiness::NONE),
-            Armed::AlwaysReady => Ok(Readiness::READABLE | Readiness::WRITABLE),
-            Armed::Replaced => {
-                for index in 0.. {
-                    let Some(other) = self.descriptors.waitable(fd, index) else { break };
-                    self.core.close_waits(other);
-                }
-                Ok(Readiness::NONE)
-            }
-        }
+        let armed = self.descriptors.arm(&mut **selector, fd, interest);
+        self.end_lost();
+        Ok(match armed? {
+            Armed::Watched => Readiness::NONE,
+            Armed::AlwaysReady => Readiness::READABLE | Readiness::WRITABLE,
+        })
     }
 
     /// What a descriptor is ready for that a host could not watch.
@@ -392,6 +408,10 @@ impl State {
             let selector = self.selector.as_mut().map(|selector| &mut **selector as _);
             self.descriptors.remove(selector, fd, slot);
             if own {
+                if let Some(selector) = &mut self.selector {
+                    // Or it goes on reporting a file that is open elsewhere, too.
+                    self.descriptors.disarm(&mut **selector, fd);
+                }
                 for index in 0.. {
                     let Some(other) = self.descriptors.waitable(fd, index) else { break };
                     self.core.close_waits(other);
@@ -508,3 +528,7 @@ impl State {
         self.close_closable();
     }
 }
+
+#[cfg(test)]
+#[allow(unsafe_code)] // The tests close descriptors behind the reactor's back.
+mod tests;

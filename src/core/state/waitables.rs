@@ -10,6 +10,37 @@ struct Met {
     left: bool,
 }
 
+/// The completions of a multishot wait, but for their bits: in the chain from an event to its
+/// completion everything else stays the same, and is not looked up again.
+#[derive(Clone, Copy)]
+pub(crate) struct Direct {
+    /// In which epoch of the core it was made; it counts in no other.
+    pub(crate) epoch: u64,
+    user_data: u64,
+    wait: Token,
+    /// The bits that the wait sees.
+    pub(crate) seen: Readiness,
+}
+
+impl Direct {
+    pub(crate) const NONE: Direct =
+        Direct { epoch: 0, user_data: 0, wait: Token::NONE, seen: Readiness::NONE };
+
+    #[inline]
+    pub(crate) fn completion(&self, ready: Readiness, more: bool) -> Completion {
+        Completion {
+            user_data: self.user_data,
+            wait: self.wait,
+            outcome: Outcome::Ready,
+            more,
+            members: 1,
+            ready,
+            index: 0,
+            error: 0,
+        }
+    }
+}
+
 impl Core {
     /// Makes a waitable. Creating one never arms anything. `maker` is the slot of the exchange
     /// with which it ends.
@@ -213,39 +244,61 @@ impl Core {
     /// done.
     #[inline]
     pub(crate) fn ready_at_once(&mut self, slot: u32, bits: Readiness) -> Option<Completion> {
+        let (at, wait) = self.only_wait(slot)?;
+        let ready = bits.seen_by(wait.node.interest());
+        if ready.is_empty() {
+            return None;
+        }
+        let more = wait.flags.has(Flags::MULTISHOT);
+        let direct = Direct {
+            epoch: 0,
+            user_data: wait.user_data,
+            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
+            seen: Readiness::NONE,
+        };
+        if !more {
+            self.end_at_once(slot, at, ready);
+        }
+        Some(direct.completion(ready, more))
+    }
+
+    /// The completions that a waitable's readiness makes from now on, until anything changes: if one
+    /// multishot wait of the host's watches it and nobody else, and nothing is queued.
+    pub(crate) fn direct(&self, slot: u32) -> Option<Direct> {
+        let (at, wait) = self.only_wait(slot)?;
+        wait.flags.has(Flags::MULTISHOT).then(|| Direct {
+            epoch: self.epoch,
+            user_data: wait.user_data,
+            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
+            seen: Readiness::INTERESTS.seen_by(wait.node.interest()),
+        })
+    }
+
+    /// What a [`Direct`] has to have been made in to count.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    #[inline]
+    fn only_wait(&self, slot: u32) -> Option<(u32, &Wait)> {
         if !self.host_done.is_empty() {
             return None;
         }
         let Some(Entry::Waitable(waitable)) = self.entries.get(slot as usize) else { return None };
         let at = waitable.first.wait();
         let Some(Entry::Wait(wait)) = self.entries.get(at as usize) else { return None };
-        if !wait.flags.is_plain() || wait.owner != NIL || !wait.node.after.is_none() {
-            return None;
-        }
-        let ready = bits.seen_by(wait.node.interest());
-        if ready.is_empty() || !wait.node.asks() {
-            return None;
-        }
-        let more = wait.flags.has(Flags::MULTISHOT);
-        let completion = Completion {
-            user_data: wait.user_data,
-            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
-            outcome: Outcome::Ready,
-            more,
-            members: 1,
-            ready,
-            index: 0,
-            error: 0,
-        };
-        if !more {
-            self.end_at_once(slot, at, ready);
-        }
-        Some(completion)
+        let only = wait.flags.is_plain()
+            && wait.owner == NIL
+            && wait.node.after.is_none()
+            && wait.node.asks();
+        only.then_some((at, wait))
     }
 
     /// Ends and retires the only wait on a waitable.
     #[inline]
     fn end_at_once(&mut self, waitable: u32, slot: u32, ready: Readiness) {
+        self.epoch += 1;
         let wait = self.wait_mut(slot);
         let timed = wait.flags.has(Flags::TIMED);
         wait.outcome = Some(Outcome::Ready);
@@ -367,6 +420,7 @@ impl Core {
 
     #[inline]
     pub(super) fn link(&mut self, at: NodeRef) {
+        self.epoch += 1;
         let node = self.node_mut(at);
         node.begin();
         let (slot, interest) = (node.slot(), node.interest());
@@ -379,6 +433,7 @@ impl Core {
     }
 
     pub(super) fn unlink(&mut self, at: NodeRef) {
+        self.epoch += 1;
         let node = self.node_mut(at);
         if !node.is_linked() {
             return;

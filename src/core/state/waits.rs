@@ -219,6 +219,7 @@ impl Core {
 
     /// The first decision stands: a wait that has ended already is left as it is.
     pub(super) fn end_wait(&mut self, slot: u32, outcome: Outcome) {
+        self.epoch += 1;
         let wait = self.wait_mut(slot);
         if wait.outcome.is_some() {
             return;
@@ -239,6 +240,7 @@ impl Core {
 
     /// Puts a wait into its owner's queue.
     pub(super) fn queue(&mut self, slot: u32) {
+        self.epoch += 1;
         match self.wait(slot).owner() {
             Owner::Host => self.host_done.push_back(slot),
             Owner::Exchange(_) => self.exchange_done.push_back(slot),

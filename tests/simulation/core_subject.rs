@@ -1,9 +1,11 @@
 //! The core as a subject of the simulation.
 
+use std::collections::HashMap;
+
 use crate::core::slots::Slots;
 use crate::core::{
-    Completion, Core, Deadline, How as CoreHow, Kind, Limits as CoreLimits, New, Outcome, Owner,
-    Readiness, Token, WaitSpec, Watch,
+    Completion, Core, Deadline, Direct, How as CoreHow, Kind, Limits as CoreLimits, New, Outcome,
+    Owner, Readiness, Token, WaitSpec, Watch,
 };
 use crate::error::{Error, Status};
 use crate::model::words::{Behind, End};
@@ -15,6 +17,8 @@ pub struct CoreSubject {
     slots: &'static Slots,
     limits: Limits,
     core: Core,
+    /// What a reactor remembers of descriptors.
+    remembered: HashMap<u64, Direct>,
 }
 
 fn refusal(error: Error) -> Refusal {
@@ -99,7 +103,8 @@ impl Subject for CoreSubject {
     fn new(limits: Limits) -> CoreSubject {
         // Tokens are looked at for as long as the process lives, so their slots are never freed.
         let slots: &'static Slots = Box::leak(Box::new(Slots::new()));
-        CoreSubject { slots, limits, core: CoreSubject::make(slots, limits) }
+        let core = CoreSubject::make(slots, limits);
+        CoreSubject { slots, limits, core, remembered: HashMap::new() }
     }
 
     fn open(&mut self, behind: Behind, handle: u64, maker: Option<u64>) -> Answer<u64> {
@@ -225,7 +230,16 @@ impl Subject for CoreSubject {
     }
 
     fn ready_at_once(&mut self, waitable: u64, what: u32) -> Option<Delivered> {
-        self.core.ready_at_once(slot(waitable), bits(what)).map(|done| delivered((0, done)))
+        let epoch = self.core.epoch();
+        if let Some(direct) = self.remembered.get(&waitable).filter(|d| d.epoch == epoch) {
+            let ready = bits(what) & direct.seen;
+            return (!ready.is_empty()).then(|| delivered((0, direct.completion(ready, true))));
+        }
+        let done = self.core.ready_at_once(slot(waitable), bits(what))?;
+        if let Some(direct) = self.core.direct(slot(waitable)).filter(|_| done.more) {
+            self.remembered.insert(waitable, direct);
+        }
+        Some(delivered((0, done)))
     }
 
     fn take(&mut self, waitable: u64, now: u64) -> Answer<u64> {
@@ -344,6 +358,7 @@ impl Subject for CoreSubject {
 
     fn restart(&mut self) {
         self.core.end();
+        self.remembered.clear();
         self.core = CoreSubject::make(self.slots, self.limits);
     }
 }

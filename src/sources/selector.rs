@@ -16,22 +16,20 @@ pub(crate) trait Selector: Send {
     fn register(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn reregister(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn deregister(&mut self, fd: RawFd) -> io::Result<()>;
-    /// Waits for events, at most `timeout` (for ever if None), and appends at most `limit` of them
-    /// to `events`. Answers whether there may be more.
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        limit: usize,
-        events: &mut Vec<(usize, Readiness)>,
-    ) -> io::Result<bool>;
+    /// Waits for events, at most `timeout` (for ever if None), and writes as many as fit to
+    /// `events`. Answers how many; if all, there may be more.
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize>;
     fn fd(&self) -> RawFd;
 }
+
+/// A name, and what became ready.
+pub(crate) type Event = (usize, Readiness);
 
 /// Makes selectors.
 pub(crate) type Factory = Box<dyn FnMut() -> io::Result<Box<dyn Selector>> + Send>;
 
-/// Events taken from the kernel at once.
-const BATCH: usize = 1024;
+/// Events taken from the kernel at once, at most.
+pub(crate) const BATCH: usize = 1024;
 
 pub(crate) struct MioSelector {
     poll: mio::Poll,
@@ -106,13 +104,8 @@ impl Selector for MioSelector {
         self.poll.registry().deregister(&mut SourceFd(&fd))
     }
 
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        limit: usize,
-        events: &mut Vec<(usize, Readiness)>,
-    ) -> io::Result<bool> {
-        let limit = limit.clamp(1, BATCH);
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize> {
+        let limit = events.len().clamp(1, BATCH);
         if self.batch.capacity() != limit {
             self.batch = mio::Events::with_capacity(limit);
         }
@@ -127,12 +120,15 @@ impl Selector for MioSelector {
         };
         match self.poll.poll(&mut self.batch, timeout) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             Err(error) => return Err(error),
         }
-        let before = events.len();
-        events.extend(self.batch.iter().map(|event| (event.token().0, readiness_of(event))));
-        Ok(events.len() - before == limit)
+        let mut count = 0;
+        for (place, event) in events.iter_mut().zip(&self.batch) {
+            *place = (event.token().0, readiness_of(event));
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn fd(&self) -> RawFd {
@@ -165,3 +161,6 @@ fn sleep_on(fd: RawFd, timeout: Duration) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod misbehaving;

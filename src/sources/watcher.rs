@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::signal::Signal;
 use super::{fork, thread};
@@ -24,6 +25,9 @@ const END: u64 = 0;
 
 /// Events taken from the kernel at once.
 const BATCH: usize = 64;
+
+/// Before the kernel is asked again, when it had no memory to answer.
+const BREATH: Duration = Duration::from_millis(1);
 
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     if fd < 0 {
@@ -86,10 +90,16 @@ impl Poll {
         };
         if taken < 0 {
             let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                return Ok(&[]);
-            }
-            return Err(error);
+            return match error.raw_os_error() {
+                // Somebody closed our descriptor, or has put another file in its place: it would
+                // fail for ever.
+                Some(libc::EBADF | libc::EINVAL) => Err(error),
+                Some(libc::EINTR) => Ok(&[]),
+                _ => {
+                    std::thread::sleep(BREATH);
+                    Ok(&[])
+                }
+            };
         }
         Ok(&events[..taken as usize])
     }
@@ -98,7 +108,9 @@ impl Poll {
     fn end(&self) {
         let one = 1u64;
         // SAFETY: eight bytes of a live u64; the descriptor is ours for as long as `self` lives.
-        unsafe { libc::write(self.end.as_raw_fd(), (&raw const one).cast(), 8) };
+        while unsafe { libc::write(self.end.as_raw_fd(), (&raw const one).cast(), 8) } < 0
+            && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
     }
 }
 
@@ -214,7 +226,6 @@ impl Watcher {
     /// The thread. It leaves nothing: whoever ended it has taken everything out of the table.
     fn run(&self, poll: &Poll) {
         let mut events = [libc::epoll_event { events: 0, u64: END }; BATCH];
-        // It fails only if somebody closed our descriptor, and would then fail for ever.
         while let Ok(events) = poll.wait(&mut events) {
             if events.iter().any(|event| event.u64 == END) {
                 return;

@@ -155,6 +155,8 @@ pub(crate) struct Core {
     /// Descriptors to close: once the host has stopped watching them, and now.
     stopping: Vec<i32>,
     closable: Vec<i32>,
+    /// All that will be closed, also those of which the host has not fetched that it is to stop.
+    closing: Vec<i32>,
     labels: HashMap<u32, Box<str>>,
     host_done: VecDeque<Token>,
     exchange_done: VecDeque<Token>,
@@ -191,6 +193,7 @@ impl Core {
             live_plans: 0,
             stopping: Vec::new(),
             closable: Vec::new(),
+            closing: Vec::new(),
             labels: HashMap::new(),
             host_done: VecDeque::new(),
             exchange_done: VecDeque::new(),

@@ -18,6 +18,11 @@ pub(super) struct Harvest {
     pub(super) wakers: Vec<Waker>,
 }
 
+/// Whether an event is of the signal or the alarm.
+fn is_own(name: usize) -> bool {
+    name == SIGNAL || name == ALARM
+}
+
 impl State {
     /// Takes what happened.
     pub(super) fn harvest(&mut self, turn: &Turn, budget: u32) -> Result<Harvest> {
@@ -58,7 +63,13 @@ impl State {
         let selector = self.selector.as_mut().expect("asked above");
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let waited = selector.wait(timeout, budget as usize, &mut events);
+        let mut waited = selector.wait(timeout, budget as usize, &mut events);
+        // Our own signals alone are no work. As such they would fill a small budget, leave work, and
+        // so signal again, for ever.
+        while waited.as_ref().is_ok_and(|more| *more) && events.iter().all(|event| is_own(event.0))
+        {
+            waited = selector.wait(Some(Duration::ZERO), budget as usize, &mut events);
+        }
         self.cell.signal.awake();
         self.armed = false;
         self.events_left = match waited {
@@ -70,7 +81,7 @@ impl State {
             }
         };
         for (name, readiness) in &events {
-            if *name != SIGNAL && *name != ALARM {
+            if !is_own(*name) {
                 self.report(*name, *readiness);
             }
         }

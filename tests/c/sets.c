@@ -470,6 +470,55 @@ static void a_small_budget_is_enough(uint32_t budget)
         (void)close(ends[i][1]);
 }
 
+/* Whatever two things happen to a wait before it is delivered, the first is what it tells. */
+static void the_first_decision_stands(void)
+{
+    enum { READY, TIMEOUT, CANCEL, CLOSE, CLOSE_ALL, WAYS };
+    static const uint8_t outcomes[WAYS] = { AWSGI_READY, AWSGI_TIMED_OUT, AWSGI_CANCELLED,
+                                            AWSGI_CLOSED, AWSGI_CLOSED };
+
+    for (int first = 0; first < WAYS; first++) {
+        for (int second = 0; second < WAYS; second++) {
+            for (int with = 0; with < 2; with++) {
+                mixed m = open_mixed();
+                awsgi_wait wait = check_start(m.reactor, m.set, with ? MIXED : 1, 1, 0, 1500, 0);
+                awsgi_completion done;
+                check_turned t;
+
+                for (int i = 0; i < 2; i++) {
+                    switch (i == 0 ? first : second) {
+                    case READY:
+                        /* It may be gone already. */
+                        if (first != CLOSE)
+                            make_ready(&m, EVENT);
+                        break;
+                    case TIMEOUT:
+                        m.now = 1500;
+                        break;
+                    case CANCEL:
+                        OK(awsgi_wait_cancel(wait));
+                        break;
+                    case CLOSE:
+                        if (i == 0 || first != CLOSE)
+                            OK(awsgi_waitable_close(m.set[EVENT].waitable));
+                        break;
+                    default:
+                        OK(awsgi_reactor_close(m.reactor));
+                    }
+                    check_turn_with(m.reactor, &t, m.now, 0, 0);
+                }
+                done = check_one(m.reactor, m.now);
+                CHECK(done.wait == wait && done.outcome == outcomes[first]);
+                CHECK(done.members == (first == READY));
+                CHECK(done.ready == (first == READY ? AWSGI_READABLE : 0));
+                ANSWERS(AWSGI_E_STALE, awsgi_wait_cancel(wait));
+                check_none(m.reactor, m.now);
+                close_mixed(&m);
+            }
+        }
+    }
+}
+
 static void the_largest_set_holds_65535_and_no_more(void)
 {
     enum { LARGEST = 65535 };
@@ -536,6 +585,7 @@ int main(void)
     a_sleep_has_no_members();
     a_member_that_was_closed_since_has_no_name();
     what_does_not_fit_comes_with_the_next_turn();
+    the_first_decision_stands();
     several_waitables_of_one_number_are_members_each();
     for (uint32_t budget = 1; budget <= 16; budget++)
         a_small_budget_is_enough(budget);

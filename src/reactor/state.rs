@@ -11,7 +11,7 @@ use crate::core::{
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
 use crate::sources::descriptors::{self, Armed, Descriptors, Loss};
-use crate::sources::selector::{Event, Factory, Selector};
+use crate::sources::selector::{Events, Factory, Selector};
 use crate::sources::shell::{Alarm, Shell};
 use crate::sources::watcher::{self, Watched};
 
@@ -36,7 +36,8 @@ pub(crate) struct State {
     pub(super) alarm: Option<Alarm>,
     /// In delegated mode, the watcher thread's hold on the selector.
     watched: Option<Watched>,
-    pub(super) events: Vec<Event>,
+    /// None while they are looked through.
+    pub(super) events: Option<Events>,
     /// The last turn's budget ended before the selector's events did.
     pub(super) events_left: bool,
     /// Something was armed since the selector was asked.
@@ -74,7 +75,7 @@ impl State {
             shell: None,
             alarm: None,
             watched: None,
-            events: Vec::new(),
+            events: None,
             events_left: false,
             armed: false,
             turning: false,

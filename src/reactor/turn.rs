@@ -11,7 +11,7 @@ use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
-use crate::sources::selector::BATCH;
+use crate::sources::selector::{BATCH, Events};
 
 /// The selector was not asked.
 fn not_asked(error: &io::Error) -> Error {
@@ -94,42 +94,36 @@ impl State {
         }
         let timeout = self.timeout(turn);
         let selector = self.selector.as_mut().expect("only a delegated reactor has none");
-        let mut events = std::mem::take(&mut self.events);
         let limit = (budget as usize).min(BATCH);
-        if events.len() < limit {
-            events.resize(limit, (SIGNAL, Readiness::NONE));
-        }
-        let mut waited = selector.wait(timeout, &mut events[..limit]);
+        let mut events = match self.events.take() {
+            Some(events) if events.room() == limit => events,
+            _ => Events::with_room(limit),
+        };
+        let mut waited = selector.wait(timeout, &mut events);
         // Our own signals alone are no work. As such they would fill a small budget, leave work, and
         // so signal again, for ever.
-        while waited.as_ref().is_ok_and(|count| {
-            *count == limit && events[..limit].iter().all(|event| is_own(event.0))
-        }) {
-            waited = selector.wait(Some(Duration::ZERO), &mut events[..limit]);
+        while waited.is_ok() && events.len() == limit && events.names().all(is_own) {
+            waited = selector.wait(Some(Duration::ZERO), &mut events);
         }
         // Before the inbox is drained.
         self.cell.signal.awake();
         self.armed = false;
-        let count = match waited {
-            Ok(count) => count,
-            Err(error) => {
-                self.events = events;
-                self.armed = true;
-                if self.core.is_closed() {
-                    // Nobody waits for an event any more, and it has to come to an end.
-                    return Ok((0, 0));
-                }
-                return Err(not_asked(&error));
+        if let Err(error) = waited {
+            self.events = Some(events);
+            self.armed = true;
+            if self.core.is_closed() {
+                // Nobody waits for an event any more, and it has to come to an end.
+                return Ok((0, 0));
             }
-        };
-        self.events_left = count == limit;
+            return Err(not_asked(&error));
+        }
         // Nothing that comes after this can fail but the alarm: what was handed over is not lost.
         let capacity = match self.alarm {
             None if !self.has_announcement() => turn.capacity,
             _ => 0,
         };
         let mut room = capacity;
-        for &(name, readiness) in &events[..count] {
+        for (name, readiness) in events.iter() {
             if room > 0 {
                 if let Some(completion) = self.at_once(name, readiness) {
                     sink(completion);
@@ -141,8 +135,10 @@ impl State {
                 self.report(name, readiness);
             }
         }
+        let count = events.len();
+        self.events_left = count == limit;
         self.stats.events += count as u64;
-        self.events = events;
+        self.events = Some(events);
         if self.descriptors.is_haunted() {
             self.rebuild();
         }

@@ -16,14 +16,42 @@ pub(crate) trait Selector: Send {
     fn register(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn reregister(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn deregister(&mut self, fd: RawFd) -> io::Result<()>;
-    /// Waits for events, at most `timeout` (for ever if None), and writes as many as fit to
-    /// `events`. Answers how many; if all, there may be more.
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize>;
+    /// Waits for events, at most `timeout` (for ever if None), and puts as many as fit into
+    /// `events`, in place of what was there.
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()>;
     fn fd(&self) -> RawFd;
 }
 
-/// A name, and what became ready.
-pub(crate) type Event = (usize, Readiness);
+/// What a selector reports. They are translated where they are met: a list of our own between would
+/// cost as much as all else that is done for an event.
+pub(crate) struct Events(mio::Events);
+
+impl Events {
+    /// Room for so many.
+    pub(crate) fn with_room(room: usize) -> Events {
+        Events(mio::Events::with_capacity(room.max(1)))
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// The names, and what became ready.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Readiness)> + '_ {
+        self.0.iter().map(|event| (event.token().0, readiness_of(event)))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().count()
+    }
+
+    /// The names alone.
+    pub(crate) fn names(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|event| event.token().0)
+    }
+}
 
 /// Makes selectors.
 pub(crate) type Factory = Box<dyn FnMut() -> io::Result<Box<dyn Selector>> + Send>;
@@ -33,12 +61,11 @@ pub(crate) const BATCH: usize = 1024;
 
 pub(crate) struct MioSelector {
     poll: mio::Poll,
-    batch: mio::Events,
 }
 
 impl MioSelector {
     pub(crate) fn new() -> io::Result<MioSelector> {
-        Ok(MioSelector { poll: mio::Poll::new()?, batch: mio::Events::with_capacity(BATCH) })
+        Ok(MioSelector { poll: mio::Poll::new()? })
     }
 }
 
@@ -104,11 +131,7 @@ impl Selector for MioSelector {
         self.poll.registry().deregister(&mut SourceFd(&fd))
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize> {
-        let limit = events.len().clamp(1, BATCH);
-        if self.batch.capacity() != limit {
-            self.batch = mio::Events::with_capacity(limit);
-        }
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
         let timeout = match timeout {
             // mio rounds up to whole milliseconds, which would be up to one too late; ppoll takes
             // the rest exactly, and a signal only makes the turn return early.
@@ -118,17 +141,13 @@ impl Selector for MioSelector {
             }
             other => other,
         };
-        match self.poll.poll(&mut self.batch, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
-            Err(error) => return Err(error),
+        match self.poll.poll(&mut events.0, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.0.clear();
+                Ok(())
+            }
+            done => done,
         }
-        let mut count = 0;
-        for (place, event) in events.iter_mut().zip(&self.batch) {
-            *place = (event.token().0, readiness_of(event));
-            count += 1;
-        }
-        Ok(count)
     }
 
     fn fd(&self) -> RawFd {

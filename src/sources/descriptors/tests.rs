@@ -1,5 +1,6 @@
 //! The errno table row by row: on real descriptors where a kernel can be made to say it.
 
+use crate::sources::selector::Events;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -43,9 +44,9 @@ impl Watching {
 
     /// What is reported: of living files their numbers, of ghosts nothing.
     fn reports(&mut self) -> Vec<Option<RawFd>> {
-        let mut events = [(0, Readiness::NONE); 16];
-        let count = self.selector.wait(Some(Duration::ZERO), &mut events).unwrap();
-        events[..count].iter().map(|(name, _)| self.table.reported(*name)).collect()
+        let mut events = Events::with_room(16);
+        self.selector.wait(Some(Duration::ZERO), &mut events).unwrap();
+        events.names().map(|name| self.table.reported(name)).collect()
     }
 
     fn lost(&mut self) -> Option<(RawFd, Loss)> {

@@ -72,7 +72,7 @@ impl Selector for Misbehaving {
         self.inner.deregister(fd)
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize> {
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
         self.rule.check(Call::Wait, -1)?;
         self.inner.wait(timeout, events)
     }

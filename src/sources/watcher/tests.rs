@@ -1,3 +1,4 @@
+use crate::sources::selector::Events;
 use std::os::unix::net::UnixStream;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
@@ -64,13 +65,13 @@ impl Reactor {
 
     /// A turn; how many events the selector had.
     fn turn(&mut self) -> usize {
-        let mut events = [(0, Readiness::NONE); 16];
+        let mut events = Events::with_room(16);
         self.signal.awake();
         self.signal.take_mark();
-        let count = self.selector.wait(Some(Duration::ZERO), &mut events).unwrap();
+        self.selector.wait(Some(Duration::ZERO), &mut events).unwrap();
         self.signal.asleep();
         assert!(!self.signal.is_marked());
-        count
+        events.len()
     }
 }
 

@@ -340,7 +340,7 @@ pub unsafe extern "C" fn awsgi_reactor_fd(
         unsafe { fd.write(-1) };
         let found = self::reactor(reactor)?.fd()?;
         // SAFETY: as above.
-        unsafe { fd.write(found as awsgi_os_handle) };
+        unsafe { fd.write(found) };
         Ok(())
     })
 }

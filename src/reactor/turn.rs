@@ -9,6 +9,7 @@ use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
+use crate::sources::selector::HAS_GHOSTS;
 
 /// What a turn found.
 pub(super) struct Harvest {
@@ -106,7 +107,7 @@ impl State {
         let taken = events.len() as u32;
         self.stats.events += u64::from(taken);
         self.events = events;
-        if self.descriptors.is_haunted() {
+        if HAS_GHOSTS && self.descriptors.is_haunted() {
             self.rebuild();
         }
         Ok((taken, completions))

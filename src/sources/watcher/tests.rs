@@ -1,3 +1,5 @@
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;

@@ -51,12 +51,19 @@ test-deep:
 	@scripts/deps deep
 	@scripts/test-deep $(ONLY)
 
-# The servers that are measured run the demo application.
+# The servers that are measured run the demo application, and the programs in C link the library as it
+# is installed.
 BENCH = $(CARGO) bench --quiet --features cli --bench awsgi --
 bench:
 	@scripts/deps bench
 	@$(EXAMPLES) applications
+	@$(MAKE) --no-print-directory --silent $(INSTALLED)
 	@$(BENCH) $(ONLY)
+
+# Only when something is new: building both kinds of the library takes a while.
+INSTALLED := target/bench/install/usr/local/lib/pkgconfig/awsgi.pc
+$(INSTALLED): $(shell find src include build.rs Cargo.toml Cargo.lock awsgi.pc.in -type f)
+	@$(MAKE) --no-print-directory --silent install PREFIX=/usr/local DESTDIR=$(CURDIR)/target/bench/install
 
 # 5,000 suspended requests against their bar.
 sleepers:

@@ -755,7 +755,7 @@ AWSGI_API awsgi_status awsgi_waitable_close(awsgi_waitable waitable);
  *
  * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable
  *   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that was notified more than
- *   67 million times since its reactor's last turn; AWSGI_E_FORKED.
+ *   33 million times since its reactor's last turn; AWSGI_E_FORKED.
  * Ownership: nothing is kept.
  * Threads: any.
  */
@@ -981,7 +981,7 @@ AWSGI_API awsgi_status awsgi_exchange_reactor(awsgi_exchange exchange, awsgi_rea
 /**
  * The reactor's clock, for deadlines.
  *
- * ns: the time in nanoseconds: CLOCK_MONOTONIC.
+ * ns: the time in nanoseconds, as awsgi_reactor_now tells it.
  *
  * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: nothing is kept.

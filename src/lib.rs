@@ -8,6 +8,37 @@
 //! - [`gateway`]: exchanges between hosts, which speak HTTP, and applications, which may suspend.
 //! - `server` (feature `server`): the bundled HTTP server.
 //! - `ffi` (feature `ffi`): the C ABI of `include/awsgi.h`, and the loader of applications.
+//!
+//! # Example
+//!
+//! Waits for an event that another thread notifies, for a second at most:
+//!
+//! ```
+//! use awsgi::{Deadline, Outcome, Reactor, ReactorOptions, Readiness, Turn, WaitSpec, Watch, notify};
+//!
+//! # fn main() -> awsgi::Result<()> {
+//! let reactor = Reactor::new(&ReactorOptions::default())?;
+//! let event = reactor.event()?;
+//! let set = [Watch { waitable: event, interest: Readiness::READABLE }];
+//! let until = Deadline::at(reactor.now()? + 1_000_000_000);
+//! reactor.wait_start(&WaitSpec::any(&set).until(until).user_data(7))?;
+//!
+//! let other = std::thread::spawn(move || notify(event, Readiness::READABLE));
+//!
+//! let mut done = Vec::new();
+//! while done.is_empty() {
+//!     let turn = Turn { deadline: Deadline::FOREVER, ..Turn::default() };
+//!     reactor.turn(&turn, |completion| done.push(completion))?;
+//! }
+//! assert_eq!((done[0].user_data, done[0].outcome), (7, Outcome::Ready));
+//! other.join().unwrap()?;
+//!
+//! // The end takes two steps: what is open completes as closed, then the reactor is freed.
+//! reactor.close()?;
+//! while !reactor.turn(&Turn::default(), |_| ())?.closed {}
+//! reactor.free()
+//! # }
+//! ```
 #![deny(unsafe_code)]
 
 mod core;

@@ -123,7 +123,8 @@ pub struct ReactorOptions {
     pub mode: Mode,
     /// Nested: the host sleeps no longer than `next_deadline`, so no timerfd is needed.
     pub host_honours_deadline: bool,
-    /// Nested: the host turns before it sleeps, so work made outside of a turn needs no signal.
+    /// Nested, delegated: the host turns before it sleeps, so work made outside of a turn needs no
+    /// signal.
     pub host_turns_before_sleep: bool,
     /// Delegated: descriptors come as watch changes, because the host can watch them; otherwise a
     /// thread of the library's watches them.
@@ -401,6 +402,7 @@ impl Reactor {
 
     /// Does something for the caller: here for the owner, through the owner for a pool thread of
     /// this reactor's.
+    #[inline]
     fn act(
         &self,
         work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
@@ -409,10 +411,10 @@ impl Reactor {
             let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
             return crate::gateway::through_owner(self.cell, work).unwrap_or_else(|| Err(stale()));
         }
-        self.with(|state| {
+        self.cell.enter(|state| {
             let caller = Caller::Owner(state.running);
             work(state, caller)
-        })?
+        })
     }
 
     /// Makes a waitable of a descriptor. Nothing is armed, and nothing about the descriptor is
@@ -460,6 +462,27 @@ impl Reactor {
     /// # Errors
     ///
     /// `Invalid` if it would never expire; `Limit`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use awsgi::{Deadline, Reactor, ReactorOptions, Readiness, Turn, WaitSpec, Watch, waitable_take};
+    ///
+    /// # fn main() -> awsgi::Result<()> {
+    /// let reactor = Reactor::new(&ReactorOptions::default())?;
+    /// let timer = reactor.timer(Deadline::at(reactor.now()? + 1_000_000), 1_000_000)?;
+    /// let set = [Watch { waitable: timer, interest: Readiness::READABLE }];
+    /// reactor.wait_start(&WaitSpec::any(&set).multishot())?;
+    /// let mut expired = 0;
+    /// while expired < 3 {
+    ///     reactor.turn(&Turn { deadline: Deadline::FOREVER, ..Turn::default() }, |_| ())?;
+    ///     expired += waitable_take(timer)?;
+    /// }
+    /// # reactor.close()?;
+    /// # while !reactor.turn_and_watch(&Turn::default(), |_| (), |_| ())?.closed {}
+    /// # reactor.free()
+    /// # }
+    /// ```
     pub fn timer(&self, first: Deadline, period: u64) -> Result<Token> {
         if first == Deadline::FOREVER {
             return Err(Error::new(
@@ -477,6 +500,31 @@ impl Reactor {
     ///
     /// `Invalid` for [`Watching::Descriptor`], which is what [`Reactor::descriptor`] makes;
     /// `Limit`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use awsgi::{Reactor, ReactorOptions, Readiness, Turn, WaitSpec, Watch, Watching, notify};
+    ///
+    /// # fn main() -> awsgi::Result<()> {
+    /// let reactor = Reactor::new(&ReactorOptions::default())?;
+    /// let channel = reactor.foreign(42, Watching::Level)?;
+    /// let set = [Watch { waitable: channel, interest: Readiness::READABLE }];
+    /// reactor.wait_start(&WaitSpec::any(&set))?;
+    ///
+    /// // The turn asks the host to watch its object 42 ...
+    /// let mut changes = Vec::new();
+    /// reactor.turn_and_watch(&Turn::default(), |_| (), |change| changes.push(change))?;
+    /// assert_eq!((changes[0].handle, changes[0].interest), (42, Readiness::READABLE));
+    ///
+    /// // ... and the host reports it.
+    /// notify(changes[0].waitable, Readiness::READABLE)?;
+    /// assert_eq!(reactor.turn(&Turn::default(), |_| ())?.completions, 1);
+    /// # reactor.close()?;
+    /// # while !reactor.turn_and_watch(&Turn::default(), |_| (), |_| ())?.closed {}
+    /// # reactor.free()
+    /// # }
+    /// ```
     pub fn foreign(&self, handle: u64, how: Watching) -> Result<Token> {
         let how = match how {
             Watching::Level => How::Level,
@@ -497,8 +545,36 @@ impl Reactor {
     ///
     /// `Invalid` for a question without an end or with an interest that does not exist; `Stale`
     /// for a waitable that ended; `Limit`; `Os` with the errno of the descriptor; `Closed`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use awsgi::{
+    ///     Outcome, Reactor, ReactorOptions, Readiness, Turn, WaitSpec, Watch, completion_members, notify,
+    /// };
+    ///
+    /// # fn main() -> awsgi::Result<()> {
+    /// let reactor = Reactor::new(&ReactorOptions::default())?;
+    /// let (one, two) = (reactor.event()?, reactor.event()?);
+    /// let set = [one, two].map(|waitable| Watch { waitable, interest: Readiness::READABLE });
+    /// reactor.wait_start(&WaitSpec::all(&set))?;
+    /// notify(one, Readiness::READABLE)?;
+    /// assert_eq!(reactor.turn(&Turn::default(), |_| ())?.completions, 0);
+    ///
+    /// notify(two, Readiness::READABLE)?;
+    /// let mut done = None;
+    /// reactor.turn(&Turn::default(), |completion| done = Some(completion))?;
+    /// let done = done.expect("both are ready");
+    /// assert_eq!((done.outcome, done.members), (Outcome::Ready, 2));
+    /// // Until the next turn.
+    /// assert_eq!(completion_members(&done)?[1].waitable, two);
+    /// # reactor.close()?;
+    /// # while !reactor.turn_and_watch(&Turn::default(), |_| (), |_| ())?.closed {}
+    /// # reactor.free()
+    /// # }
+    /// ```
     pub fn wait_start(&self, spec: &WaitSpec<'_>) -> Result<Token> {
-        self.with(|state| state.start_wait(spec, Owner::Host))?
+        self.cell.enter(|state| state.start_wait(spec, Owner::Host))
     }
 
     /// One bounded step: takes what happened, runs what is due, and hands completions to `sink`.
@@ -538,7 +614,7 @@ impl Reactor {
             });
         if report.is_err() {
             // The host may sleep after this turn as after any other.
-            self.with(|state| state.may_sleep())?;
+            self.with(|state| state.turn_again())?;
         }
         report
     }
@@ -634,6 +710,10 @@ impl Stopper {
             return;
         }
         self.cell.stop.store(true, Ordering::SeqCst);
-        self.cell.signal.raise();
+        // On the owner's thread as part of a call of its own: a wake hook that calls back, or frees
+        // the reactor under its own feet, is refused as in any other.
+        if !self.cell.is_owner() || self.cell.with(|_| self.cell.signal.raise()).is_err() {
+            self.cell.signal.raise();
+        }
     }
 }

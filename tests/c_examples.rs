@@ -12,10 +12,76 @@ use std::time::Duration;
 
 #[test]
 fn nested_epoll_sees_its_sleep_and_its_event() {
-    let out = c::run(&c::examples().join("nested_epoll"), &[]);
-    let mut lines: Vec<_> = out.lines().collect();
+    assert_eq!(sorted_lines("nested_epoll"), ["event: notified", "sleep: its time has come"]);
+}
+
+/// What an example prints, line by line.
+fn lines(name: &str) -> Vec<String> {
+    c::run(&c::examples().join(name), &[]).lines().map(str::to_owned).collect()
+}
+
+/// The same, where the order is not promised.
+fn sorted_lines(name: &str) -> Vec<String> {
+    let mut lines = lines(name);
     lines.sort();
-    assert_eq!(lines, ["event: notified", "sleep: its time has come"]);
+    lines
+}
+
+#[test]
+fn owned_sees_its_input_and_its_sleep_before_it_is_stopped() {
+    assert_eq!(sorted_lines("owned"), ["input: ready", "sleep: its time has come"]);
+}
+
+#[test]
+fn delegated_is_woken_by_threads_descriptors_and_time() {
+    let expected = ["event: ready", "pipe: ready", "sleep: its time has come"];
+    assert_eq!(sorted_lines("delegated"), expected);
+}
+
+#[test]
+fn foreign_needs_one_change_to_begin_and_one_to_stop() {
+    let messages = (1..=5).map(|message| format!("message {message}"));
+    let expected: Vec<_> =
+        ["watch".to_owned()].into_iter().chain(messages).chain(["stop".to_owned()]).collect();
+    assert_eq!(lines("foreign"), expected);
+}
+
+#[test]
+fn timers_count_what_was_missed() {
+    let lines = lines("timers");
+    assert_eq!(lines.len(), 6, "{lines:?}");
+    let expired: Vec<u64> = (1..=5)
+        .map(|tick| {
+            let count = lines[tick - 1].strip_prefix(&format!("tick {tick}: expired "));
+            count.expect("a tick in its place").parse().unwrap()
+        })
+        .collect();
+    assert!(expired.iter().all(|count| *count > 0), "{lines:?}");
+    assert!(expired[2] >= 3, "three periods passed before the third tick: {lines:?}");
+    assert_eq!(lines[5], "no more ticks");
+}
+
+#[test]
+fn multishot_echoes_everything_with_one_wait() {
+    let mut lines = lines("multishot");
+    assert_eq!(lines.pop().unwrap(), "60000 of 60000 bytes came back");
+    assert!(!lines.is_empty(), "it never had to be armed again");
+    assert!(lines.iter().all(|line| line == "room again"), "{lines:?}");
+}
+
+#[test]
+fn sets_tell_their_members() {
+    let lines = lines("sets");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    // A slow machine may see the timer expire early on.
+    assert!(lines[0].starts_with("timed out, ") && lines[0].contains(" event"), "{lines:?}");
+    assert!(lines[1].starts_with("ready, ") && lines[1].contains(" pipe event"), "{lines:?}");
+    assert_eq!(lines[2], "ready, 3 of 3 ready: pipe event timer");
+}
+
+#[test]
+fn threads_lose_no_notify() {
+    assert_eq!(lines("threads"), ["counted: 40000, event: 1", "afterwards: AWSGI_E_STALE"]);
 }
 
 #[test]

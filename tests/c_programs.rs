@@ -28,4 +28,6 @@ macro_rules! programs {
     };
 }
 
-programs! { version waits misuse unsupported gateway server examples }
+programs! {
+    version waits sets multishot timers foreign delegated events bad_core misuse unsupported gateway server examples
+}

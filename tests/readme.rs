@@ -5,21 +5,26 @@ mod common;
 use common::header;
 
 #[test]
-fn c_programs_shown_are_those_of_the_examples() {
-    let examples: Vec<String> = std::fs::read_dir(header::root().join("c-examples"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".c") || name.ends_with(".h"))
-        .map(|name| header::read(&format!("c-examples/{name}")))
-        .collect();
-    for (page, language, block) in blocks() {
-        if language != "c" {
-            continue;
+fn programs_shown_are_those_of_the_examples() {
+    for (language, folder, endings) in
+        [("c", "c-examples", [".c", ".h"].as_slice()), ("rust", "examples", &[".rs"])]
+    {
+        let examples: Vec<String> = std::fs::read_dir(header::root().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| endings.iter().any(|ending| name.ends_with(ending)))
+            .map(|name| header::read(&format!("{folder}/{name}")))
+            .collect();
+        for (page, shown, block) in blocks() {
+            if shown != language {
+                continue;
+            }
+            assert!(
+                examples.iter().any(|text| text.contains(block.trim_end())),
+                "{page} shows a program that no file of {folder}/ contains, so nothing compiles \
+                 it:\n{block}"
+            );
         }
-        assert!(
-            examples.iter().any(|text| text.contains(block.trim_end())),
-            "{page} shows C that no file of c-examples/ contains, so nothing compiles it:\n{block}"
-        );
     }
 }
 
@@ -49,13 +54,36 @@ fn links_lead_somewhere() {
     for (page, text) in pages() {
         let directory = header::root().join(&page).parent().unwrap().to_owned();
         for link in text.split("](").skip(1) {
-            let link = link.split([')', '#', ' ']).next().unwrap();
-            if link.is_empty() || link.contains(':') {
+            let link = link.split([')', ' ']).next().unwrap();
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            if link.contains(':') {
                 continue;
             }
-            assert!(directory.join(link).exists(), "{page} links to {link}, which does not exist");
+            let file =
+                if file.is_empty() { header::root().join(&page) } else { directory.join(file) };
+            assert!(file.exists(), "{page} links to {link}, which does not exist");
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                assert!(
+                    anchors(&text).any(|anchor| anchor == heading),
+                    "{page} links to {link}, but there is no such heading"
+                );
+            }
         }
     }
+}
+
+/// What the headings of a page are linked by.
+fn anchors(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| {
+        line.trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    })
 }
 
 /// The pages for users: name and text.

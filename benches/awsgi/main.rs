@@ -1,19 +1,26 @@
 //! Measures awsgi beside its peers: `make bench`, or a part with `ONLY=prefix make bench`.
 //!
 //! docs/benchmarks.md says what each measure is. The same program is, in processes of its own, the
-//! peer `bare hyper` and the synthetic host, and checks the bar of the sleepers.
+//! peers `bare hyper` and `tokio`, and the synthetic host, and checks the bar of the sleepers.
 
 mod bare_hyper;
+mod chain;
 mod http_hello;
+mod instructions;
 mod machine;
+mod many;
 mod measure;
 mod memory_exchange;
 mod memory_http;
+mod notify;
 mod plot;
+mod programs;
 mod report;
 mod servers;
 mod sleepers;
 mod statistics;
+mod timer;
+mod tokio_timers;
 mod waiting;
 
 use std::process::ExitCode;
@@ -21,8 +28,26 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&Measure; 3] =
-    [&http_hello::MEASURE, &memory_http::MEASURE, &memory_exchange::MEASURE];
+const MEASURES: [&Measure; 18] = [
+    &chain::MULTISHOT[0],
+    &chain::MULTISHOT[1],
+    &chain::MULTISHOT[2],
+    &chain::ONESHOT[0],
+    &chain::ONESHOT[1],
+    &chain::ONESHOT[2],
+    &instructions::MEASURE,
+    &notify::OWNER,
+    &notify::THREADS,
+    &timer::REPLACE[0],
+    &timer::REPLACE[1],
+    &timer::REPLACE[2],
+    &timer::FIRE,
+    &many::MEMORY,
+    &many::IDLE,
+    &http_hello::MEASURE,
+    &memory_http::MEASURE,
+    &memory_exchange::MEASURE,
+];
 
 fn main() -> ExitCode {
     // cargo says --bench to every benchmark.
@@ -31,6 +56,7 @@ fn main() -> ExitCode {
     let done = match arguments.first().map(String::as_str) {
         Some("--bare-hyper") => bare_hyper::serve(),
         Some("--exchanges") => memory_exchange::host(&arguments[1..]),
+        Some("--tokio-timers") => tokio_timers::run(&arguments[1..]),
         Some("--sleepers") => sleepers::check(),
         Some(option) if option.starts_with('-') => {
             Err(format!("{option} is no option: give the prefix of a measure, or nothing").into())

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::IsTerminal;
 
-use crate::statistics::{Estimate, median, median_interval};
+use crate::statistics::{Estimate, extremes, median, median_interval};
 
 /// What may fail while measuring, and why.
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -28,10 +28,40 @@ pub enum Better {
 pub enum Bar {
     /// Ours ÷ the peer's is at least so much.
     RatioAtLeast(&'static str, f64),
+    /// Ours ÷ the peer's is at most so much.
+    RatioAtMost(&'static str, f64),
+    /// Better than the peer: the whole interval of the ratio is on that side of 1.
+    Ahead(&'static str),
     /// Ours is at most so much more than the peer's.
     MoreAtMost(&'static str, f64),
     /// Ours is at most so much.
     AtMost(f64),
+    /// What is told beside our figure by this name is at most so much: the whole interval is. Such
+    /// a bar says that something is bounded, so it does not matter how precisely it is known.
+    AsideAtMost(&'static str, f64),
+}
+
+impl Bar {
+    /// The peer it compares with.
+    pub fn peer(&self) -> Option<&'static str> {
+        match *self {
+            Bar::RatioAtLeast(peer, _)
+            | Bar::RatioAtMost(peer, _)
+            | Bar::Ahead(peer)
+            | Bar::MoreAtMost(peer, _) => Some(peer),
+            Bar::AtMost(_) | Bar::AsideAtMost(..) => None,
+        }
+    }
+}
+
+/// How the values of several rounds become one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// They vary by chance: their median, with its interval.
+    Sampled,
+    /// They are counted, and hardly vary: the interval is from the least to the most, so that
+    /// every round has to keep a bar, and few rounds are enough.
+    Counted,
 }
 
 /// One figure, and what else is worth knowing about it: a name, a value and its unit.
@@ -46,7 +76,8 @@ pub struct Measure {
     pub unit: &'static str,
     pub better: Better,
     pub peers: &'static [&'static str],
-    pub bar: Bar,
+    pub bars: &'static [Bar],
+    pub kind: Kind,
     /// How many rounds; in each, every side is measured once.
     pub rounds: usize,
     /// Takes one sample. Nothing outlives it, so that each begins with fresh processes.
@@ -105,6 +136,15 @@ impl Measure {
     }
 }
 
+/// A figure as people read it: small ones with a digit behind the point.
+pub fn figure(value: f64) -> String {
+    if value.abs() < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+fn figures(of: &Estimate) -> String {
+    format!("{} [{}, {}]", figure(of.median), figure(of.low), figure(of.high))
+}
+
 fn values(samples: &[Sample]) -> Vec<f64> {
     samples.iter().map(|sample| sample.value).collect()
 }
@@ -120,10 +160,17 @@ impl Samples {
         self.peers.iter().map(|(name, samples)| (*name, values(samples)))
     }
 
+    fn estimate(&self, values: &[f64]) -> Estimate {
+        match self.measure.kind {
+            Kind::Sampled => median_interval(values),
+            Kind::Counted => extremes(values),
+        }
+    }
+
     fn paired(&self, peer: &str, how: impl Fn(f64, f64) -> f64) -> Estimate {
         let (_, peers) = self.peers.iter().find(|(name, _)| *name == peer).expect("a peer");
         let pairs = self.ours.iter().zip(peers);
-        median_interval(&pairs.map(|(ours, peer)| how(ours.value, peer.value)).collect::<Vec<_>>())
+        self.estimate(&pairs.map(|(ours, peer)| how(ours.value, peer.value)).collect::<Vec<_>>())
     }
 
     /// Ours ÷ the peer's, of the values of each round.
@@ -131,32 +178,62 @@ impl Samples {
         self.paired(peer, |ours, peer| ours / peer)
     }
 
-    /// Whether the bar is met, and what it is, in words.
-    pub fn verdict(&self) -> (Verdict, String) {
+    /// Whether a bar is met, and what it is, in words.
+    pub fn verdict(&self, bar: &Bar) -> (Verdict, String) {
         // A bar is met if the interval reaches it, and tells enough.
         let judge = |reaches: bool, precise: &Estimate| match (precise.is_narrow(), reaches) {
             (false, _) => Verdict::Undecided,
             (true, true) => Verdict::Met,
             (true, false) => Verdict::NotMet,
         };
-        match self.measure.bar {
-            Bar::RatioAtLeast(peer, least) => {
+        // The end of an interval that has to stay below, or above, a bar.
+        let counted = self.measure.kind == Kind::Counted;
+        let least = |of: &Estimate| if counted { of.high } else { of.low };
+        let most = |of: &Estimate| if counted { of.low } else { of.high };
+        match *bar {
+            Bar::RatioAtLeast(peer, bar) => {
                 let ratio = self.ratio(peer);
-                (judge(ratio.high >= least, &ratio), format!(">= {least} x {peer}"))
+                (judge(most(&ratio) >= bar, &ratio), format!(">= {bar} x {peer}"))
             }
-            Bar::MoreAtMost(peer, most) => {
+            Bar::RatioAtMost(peer, bar) => {
+                let ratio = self.ratio(peer);
+                (judge(least(&ratio) <= bar, &ratio), format!("<= {bar} x {peer}"))
+            }
+            Bar::Ahead(peer) => {
+                let ratio = self.ratio(peer);
+                let ahead = match self.measure.better {
+                    Better::Lower => ratio.high < 1.0,
+                    Better::Higher => ratio.low > 1.0,
+                };
+                (judge(ahead, &ratio), format!("ahead of {peer}"))
+            }
+            Bar::MoreAtMost(peer, bar) => {
                 // A difference may be near zero, where no share of it is narrow: what has to be
                 // known precisely is how the two compare.
                 let more = self.paired(peer, |ours, peer| ours - peer);
                 let text = format!(
-                    "<= {peer} + {most}; is {:+.0} [{:+.0}, {:+.0}]",
+                    "<= {peer} + {bar}; is {:+.0} [{:+.0}, {:+.0}]",
                     more.median, more.low, more.high
                 );
-                (judge(more.low <= most, &self.ratio(peer)), text)
+                (judge(least(&more) <= bar, &self.ratio(peer)), text)
             }
-            Bar::AtMost(most) => {
-                let ours = median_interval(&self.our_values());
-                (judge(ours.low <= most, &ours), format!("<= {most}"))
+            Bar::AtMost(bar) => {
+                let ours = self.estimate(&self.our_values());
+                let text = format!("<= {bar}; is {}", figures(&ours));
+                (judge(least(&ours) <= bar, &ours), text)
+            }
+            Bar::AsideAtMost(name, bar) => {
+                let aside = |sample: &Sample| {
+                    sample
+                        .aside
+                        .iter()
+                        .find(|(other, ..)| *other == name)
+                        .map(|(_, value, _)| *value)
+                };
+                let values: Vec<f64> = self.ours.iter().filter_map(aside).collect();
+                let estimate = self.estimate(&values);
+                let met = if estimate.high <= bar { Verdict::Met } else { Verdict::NotMet };
+                (met, format!("{name} <= {bar}; is {}", figures(&estimate)))
             }
         }
     }
@@ -170,7 +247,7 @@ impl Samples {
                 .map(|at| {
                     let (name, _, unit) = first.aside[at];
                     let values: Vec<f64> = samples.iter().map(|one| one.aside[at].1).collect();
-                    format!("{name} {:.1} {unit}", median(&values))
+                    format!("{name} {} {unit}", figure(median(&values)))
                 })
                 .collect();
             if !parts.is_empty() {

@@ -16,14 +16,15 @@ use std::ptr::{null, null_mut};
 use awsgi::ffi::{self, awsgi_slice};
 
 use crate::machine::Process;
-use crate::measure::{Bar, Better, Measure, Outcome, Sample, Side};
+use crate::measure::{Bar, Better, Kind, Measure, Outcome, Sample, Side};
 
 pub const MEASURE: Measure = Measure {
     name: "memory/exchange",
     unit: "bytes",
     better: Better::Lower,
     peers: &[],
-    bar: Bar::AtMost(512.0),
+    bars: &[Bar::AtMost(512.0)],
+    kind: Kind::Sampled,
     rounds: 15,
     sample,
 };

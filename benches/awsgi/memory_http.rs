@@ -5,7 +5,7 @@
 //! take in the kernel is in neither figure.
 
 use crate::machine::need_descriptors;
-use crate::measure::{Bar, Better, Measure, Outcome, Sample, Side};
+use crate::measure::{Bar, Better, Kind, Measure, Outcome, Sample, Side};
 use crate::servers::{BARE_HYPER, Server};
 use crate::waiting::{ask, check_waiting, connect, is_answer, read};
 
@@ -14,7 +14,8 @@ pub const MEASURE: Measure = Measure {
     unit: "bytes",
     better: Better::Lower,
     peers: &[BARE_HYPER],
-    bar: Bar::MoreAtMost(BARE_HYPER, 1024.0),
+    bars: &[Bar::MoreAtMost(BARE_HYPER, 1024.0)],
+    kind: Kind::Sampled,
     rounds: 15,
     sample,
 };

@@ -4,17 +4,17 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use crate::measure::{Better, Outcome, Samples};
+use crate::measure::{Better, Outcome, Samples, figure};
 use crate::statistics::median;
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 90.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 40.0;
 
-/// Ours, then the peers.
+/// Ours, then the peers: there are four at most.
 const COLOURS: [&str; 5] = ["#0b62a8", "#c4500c", "#2f7d32", "#7a3e9d", "#6b6b6b"];
 
 /// Writes the plot of a measure as MEASURE.svg, with a hyphen for each slash.
@@ -55,9 +55,10 @@ fn draw(samples: &Samples, sides: &[(&str, Vec<f64>)]) -> Result<String, std::fm
         writeln!(
             svg,
             "<line x1='{LEFT}' x2='{right}' y1='{y:.1}' y2='{y:.1}' stroke='#dddddd'/>\
-             <text x='{}' y='{:.1}' text-anchor='end'>{value:.0}</text>",
+             <text x='{}' y='{:.1}' text-anchor='end'>{}</text>",
             LEFT - 8.0,
             y + 4.0,
+            figure(value),
         )?;
     }
     writeln!(
@@ -76,9 +77,10 @@ fn draw(samples: &Samples, sides: &[(&str, Vec<f64>)]) -> Result<String, std::fm
             "<line x1='{LEFT}' x2='{right}' y1='{level:.1}' y2='{level:.1}' stroke='{colour}' \
              stroke-dasharray='4 3'/>\
              <circle cx='{:.1}' cy='36' r='4' fill='{colour}'/>\
-             <text x='{:.1}' y='40'>{name}: {middle:.0}</text>",
-            LEFT + 6.0 + 200.0 * at as f64,
-            LEFT + 16.0 + 200.0 * at as f64,
+             <text x='{:.1}' y='40'>{name}: {}</text>",
+            LEFT + 6.0 + 158.0 * at as f64,
+            LEFT + 16.0 + 158.0 * at as f64,
+            figure(middle),
         )?;
         for (round, value) in values.iter().enumerate() {
             writeln!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::measure::{Better, Outcome, Samples, Verdict};
+use crate::measure::{Bar, Better, Outcome, Samples, Verdict, figure};
 use crate::statistics::{Estimate, median};
 
 /// Where results and plots go.
@@ -81,7 +81,7 @@ fn number(value: f64) -> String {
     if value.is_finite() { value.to_string() } else { "null".to_owned() }
 }
 
-/// Prints a line for each peer of each measure, or one if it has none.
+/// Prints a line for each bar of each measure, and for each peer without a bar.
 pub fn print(results: &[Samples]) {
     let mut rows = vec![
         ["measure", "unit", "awsgi", "peer", "", "ratio [95 %]", "verdict", "bar"]
@@ -89,35 +89,43 @@ pub fn print(results: &[Samples]) {
     ];
     for samples in results {
         let measure = samples.measure;
-        let (verdict, bar) = samples.verdict();
-        let verdict = match verdict {
-            Verdict::Met => "met",
-            Verdict::NotMet => "NOT MET",
-            Verdict::Undecided => "UNDECIDED",
-        };
         let way = match measure.better {
             Better::Lower => "lower is better",
             Better::Higher => "higher is better",
         };
-        let mut row = |peer: String, name: &str, ratio: String| {
+        let mut row = |peer: Option<&'static str>, bar: Option<&Bar>| {
+            let (value, ratio) = match peer {
+                Some(peer) => {
+                    let Estimate { median: ratio, low, high } = samples.ratio(peer);
+                    let (_, values) =
+                        samples.peer_values().find(|(name, _)| *name == peer).expect("a peer");
+                    (figure(median(&values)), format!("{ratio:.3} [{low:.3}, {high:.3}]"))
+                }
+                None => (String::new(), String::new()),
+            };
+            let (verdict, bar) = match bar.map(|bar| samples.verdict(bar)) {
+                Some((Verdict::Met, bar)) => ("met", bar),
+                Some((Verdict::NotMet, bar)) => ("NOT MET", bar),
+                Some((Verdict::Undecided, bar)) => ("UNDECIDED", bar),
+                None => ("", String::new()),
+            };
             rows.push([
                 measure.name.to_owned(),
                 format!("{}, {way}", measure.unit),
-                format!("{:.0}", median(&samples.our_values())),
-                peer,
-                name.to_owned(),
+                figure(median(&samples.our_values())),
+                value,
+                peer.unwrap_or("").to_owned(),
                 ratio,
                 verdict.to_owned(),
-                bar.clone(),
+                bar,
             ]);
         };
-        if samples.peers.is_empty() {
-            row(String::new(), "", String::new());
+        for bar in measure.bars {
+            row(bar.peer(), Some(bar));
         }
-        for (name, values) in samples.peer_values() {
-            let Estimate { median: ratio, low, high } = samples.ratio(name);
-            let ratio = format!("{ratio:.3} [{low:.3}, {high:.3}]");
-            row(format!("{:.0}", median(&values)), name, ratio);
+        let barred = |peer: &str| measure.bars.iter().any(|bar| bar.peer() == Some(peer));
+        for peer in measure.peers.iter().filter(|peer| !barred(peer)) {
+            row(Some(peer), None);
         }
     }
     let mut widths = [0; 8];

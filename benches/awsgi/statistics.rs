@@ -58,6 +58,13 @@ pub fn median_interval(values: &[f64]) -> Estimate {
     }
 }
 
+/// The median between the least and the most.
+pub fn extremes(values: &[f64]) -> Estimate {
+    let sorted = sorted(values);
+    let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
+    Estimate { median: median(values), low: end(sorted.first()), high: end(sorted.last()) }
+}
+
 /// What cannot be seen from a run: checked at the start of each, since a benchmark has no tests of
 /// its own.
 pub fn self_check() {

@@ -24,6 +24,7 @@ use entries::{Bits, Entry, ExchangeEntry, Flags, Node, NodeRef, Set, Short, Wait
 pub(crate) use foreign::How;
 use foreign::{Foreign, Pending};
 use timer::Timer;
+pub(crate) use waitables::Direct;
 
 /// Whose wait it is, and so where its completion goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl Plan {
             Nodes::One(node) => node,
             Nodes::Many(nodes) => &mut nodes[member],
         };
-        node.ready = Bits::of(node.ready.get() | ready);
+        node.found(ready);
     }
 }
 
@@ -136,6 +137,8 @@ pub(crate) struct Core {
     timers: Timers,
     /// The latest time that the core was told.
     now: u64,
+    /// Advances whenever a waiter comes, goes, or has something to deliver.
+    epoch: u64,
     waits: u32,
     waitables: u32,
     closed: bool,
@@ -178,6 +181,7 @@ impl Core {
             newest_free: NIL,
             timers: Timers::default(),
             now: 0,
+            epoch: 1,
             waits: 0,
             waitables: 0,
             closed: false,
@@ -211,6 +215,7 @@ impl Core {
 
     // ---- slots ------------------------------------------------------------------------------
 
+    #[inline]
     fn queue_free(&mut self, slot: u32) {
         if let Some(Entry::Free { next }) = self.entries.get_mut(self.newest_free as usize) {
             *next = slot;
@@ -220,50 +225,62 @@ impl Core {
         self.newest_free = slot;
     }
 
-    /// Puts an object into the slot that has been free for longest.
-    fn occupy(&mut self, kind: Kind, listens: Listens, entry: Entry) -> Result<Token> {
+    /// Takes the slot that has been free for longest for an object that is put there next. Answers
+    /// the slot with the object's generation.
+    #[inline]
+    fn claim(&mut self, kind: Kind, listens: Listens) -> Result<(u32, u32)> {
         let slot = if self.oldest_free == NIL {
             let slot = self.slots.grow().ok_or_else(|| {
                 Error::new(Status::Limit, "a reactor holds at most 16,777,215 objects: end some")
             })?;
             debug_assert_eq!(slot as usize, self.entries.len());
             room_for_one(&mut self.entries);
-            self.entries.push(entry);
+            self.entries.push(Entry::Free { next: NIL });
             slot
         } else {
             let slot = self.oldest_free;
-            let before = std::mem::replace(&mut self.entries[slot as usize], entry);
-            let Entry::Free { next } = before else { unreachable!("a queued slot is free") };
+            let Entry::Free { next } = self.entries[slot as usize] else {
+                unreachable!("a queued slot is free")
+            };
             self.oldest_free = next;
             if next == NIL {
                 self.newest_free = NIL;
             }
             slot
         };
-        let generation = self.slots.occupy(slot, kind, listens);
+        Ok((slot, self.slots.occupy(slot, kind, listens)))
+    }
+
+    /// Puts an object into the slot that has been free for longest.
+    fn occupy(&mut self, kind: Kind, listens: Listens, entry: Entry) -> Result<Token> {
+        let (slot, generation) = self.claim(kind, listens)?;
+        self.entries[slot as usize] = entry;
         Ok(Token::new(kind, self.number, generation, slot))
     }
 
-    fn vacate(&mut self, slot: u32) -> Entry {
-        let entry = std::mem::replace(&mut self.entries[slot as usize], Entry::Free { next: NIL });
+    #[inline]
+    fn vacate(&mut self, slot: u32) {
+        self.entries[slot as usize] = Entry::Free { next: NIL };
         if self.slots.vacate(slot) {
             self.queue_free(slot);
         }
-        entry
     }
 
     /// The slot of a living object of this reactor and kind.
+    #[inline]
     pub(crate) fn find(&self, token: Token, kind: Kind) -> Result<u32> {
+        if token.reactor() == self.number && token.is_of(kind) && self.slots.is_live(token) {
+            return Ok(token.slot());
+        }
+        Err(self.not_found(token, kind))
+    }
+
+    #[cold]
+    fn not_found(&self, token: Token, kind: Kind) -> Error {
         if token.reactor() != self.number || !self.slots.is_live(token) {
-            return Err(stale());
+            return stale();
         }
-        if token.kind() != Some(kind) {
-            return Err(Error::new(
-                Status::Invalid,
-                format!("{token:?} is not a {kind:?}: give the token of one"),
-            ));
-        }
-        Ok(token.slot())
+        Error::new(Status::Invalid, format!("{token:?} is not a {kind:?}: give the token of one"))
     }
 
     fn token_of(&self, kind: Kind, slot: u32) -> Token {
@@ -358,7 +375,7 @@ impl Core {
             match &self.entries[slot as usize] {
                 Entry::Wait(wait) if wait.flags.has(Flags::SPENT) => {}
                 Entry::Free { .. } | Entry::Forgotten => {}
-                _ => drop(self.vacate(slot)),
+                _ => self.vacate(slot),
             }
         }
         self.end_changes();

@@ -70,6 +70,12 @@ impl Token {
         }
     }
 
+    /// Whether it names one of these.
+    #[inline]
+    pub(crate) fn is_of(self, kind: Kind) -> bool {
+        self.0 >> (SLOT_BITS + GENERATION_BITS + REACTOR_BITS) == kind as u64
+    }
+
     pub(crate) fn reactor(self) -> u16 {
         (self.0 >> (SLOT_BITS + GENERATION_BITS)) as u16 & (MAX_REACTORS as u16 - 1)
     }

@@ -192,7 +192,7 @@ pub unsafe extern "C" fn awsgi_exchange_reactor(
 
 /// The reactor's clock, for deadlines.
 ///
-/// ns: the time in nanoseconds: CLOCK_MONOTONIC.
+/// ns: the time in nanoseconds, as awsgi_reactor_now tells it.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: nothing is kept.

@@ -62,6 +62,7 @@ pub(super) fn last_since(then: u64) -> Option<Error> {
     if moment() == then { None } else { last() }
 }
 
+#[cold]
 pub(super) fn null(what: &'static str) -> Error {
     Error::new(Status::Null, format!("{what} is NULL: give a valid pointer"))
 }
@@ -88,6 +89,9 @@ pub(super) unsafe fn out<'a, T: Default>(place: *mut T, what: &'static str) -> R
 ///
 /// `place` is NULL or valid for a write.
 pub(super) unsafe fn out_if_wanted<'a, T: Default>(place: *mut T) -> Option<&'a mut T> {
+    if place.is_null() {
+        return None;
+    }
     // SAFETY: as the caller vouches.
     unsafe { out(place, "").ok() }
 }
@@ -156,6 +160,7 @@ pub(super) unsafe fn string<'a>(
 ///
 /// `place` is NULL or points to a structure whose first field is its size in bytes; `T` is such a
 /// structure, of integers and pointers only, for which all zeros is a value.
+#[inline]
 pub(super) unsafe fn sized<T: Copy>(
     place: *const T,
     first: usize,
@@ -164,6 +169,22 @@ pub(super) unsafe fn sized<T: Copy>(
     if place.is_null() {
         return Err(null(what));
     }
+    // SAFETY: the structure begins with its size, and is a `T` if it has that of one.
+    unsafe {
+        if place.cast::<usize>().read() == size_of::<T>() {
+            return Ok(place.read());
+        }
+        sized_otherwise(place, first, what)
+    }
+}
+
+/// The same for a structure of another release.
+///
+/// # Safety
+///
+/// As above; not NULL.
+#[cold]
+unsafe fn sized_otherwise<T: Copy>(place: *const T, first: usize, what: &'static str) -> Result<T> {
     // SAFETY: the structure begins with its size.
     let size = unsafe { place.cast::<usize>().read() };
     if size < first || size > 1 << 16 {

@@ -49,9 +49,6 @@ pub struct awsgi_wait_spec {
     pub user_data: u64,
 }
 
-/// Sets of this many need no allocation.
-const FEW: usize = 8;
-
 /// Runs `f` with a question of C's.
 ///
 /// # Safety
@@ -66,41 +63,41 @@ pub(super) unsafe fn with_spec<R>(
     flags(spec.flags, AWSGI_MULTISHOT | AWSGI_OFF_LOOP, "awsgi_wait_spec")?;
     // SAFETY: as the caller vouches.
     let set = unsafe { array(spec.set, spec.count, "spec.set")? };
-    let none = Watch { waitable: Token::NONE, interest: Readiness::NONE };
-    let convert = |watch: &awsgi_watch| {
-        let interest = Readiness::from_bits(watch.interest).ok_or_else(|| {
-            Error::new(
-                Status::Invalid,
-                format!("{:#x} is no interest: give AWSGI_READABLE, ...", watch.interest),
-            )
-        })?;
-        Ok(Watch { waitable: Token::from_bits(watch.waitable), interest })
-    };
-    let mut few = [none; FEW];
-    let many: Vec<Watch>;
-    let set = if set.len() <= FEW {
-        for (place, watch) in few.iter_mut().zip(set) {
-            *place = convert(watch)?;
+    match set {
+        [] => f(&question(&spec, &[])),
+        [one] => f(&question(&spec, &[watch(one)?])),
+        many => {
+            if many.len() > u16::MAX as usize {
+                return Err(Error::new(
+                    Status::Invalid,
+                    "a set holds at most 65,535 waitables: split it into several waits",
+                ));
+            }
+            let many: Vec<Watch> = many.iter().map(watch).collect::<Result<_>>()?;
+            f(&question(&spec, &many))
         }
-        &few[..set.len()]
-    } else {
-        if set.len() > u16::MAX as usize {
-            return Err(Error::new(
-                Status::Invalid,
-                "a set holds at most 65,535 waitables: split it into several waits",
-            ));
-        }
-        many = set.iter().map(convert).collect::<Result<_>>()?;
-        &many
-    };
-    f(&WaitSpec {
+    }
+}
+
+fn watch(given: &awsgi_watch) -> Result<Watch> {
+    let interest = Readiness::from_bits(given.interest).ok_or_else(|| {
+        Error::new(
+            Status::Invalid,
+            format!("{:#x} is no interest: give AWSGI_READABLE, ...", given.interest),
+        )
+    })?;
+    Ok(Watch { waitable: Token::from_bits(given.waitable), interest })
+}
+
+fn question<'a>(spec: &awsgi_wait_spec, set: &'a [Watch]) -> WaitSpec<'a> {
+    WaitSpec {
         set,
         at_least: spec.at_least,
         multishot: spec.flags & AWSGI_MULTISHOT != 0,
         off_loop: spec.flags & AWSGI_OFF_LOOP != 0,
         deadline: Deadline::at(spec.deadline),
         user_data: spec.user_data,
-    })
+    }
 }
 
 /// Starts a wait of the host's: it completes in a turn's array, exactly once, or with

@@ -119,24 +119,29 @@ impl ReactorCell {
     }
 
     /// Refuses a forked child: signals and descriptors of the reactor are its parent's.
+    #[inline]
     pub(crate) fn check_not_forked(&self) -> Result<()> {
-        if self.forks.load(Ordering::Relaxed) != fork::forks_seen() {
-            return Err(Error::new(
-                Status::Forked,
-                "the process was forked after this reactor was made: make a new one in the child, \
-                 or call exec",
-            ));
+        if self.forks.load(Ordering::Relaxed) == fork::forks_seen() {
+            Ok(())
+        } else {
+            Err(forked())
         }
-        Ok(())
     }
 
     /// Runs `f` on the owner's state.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+        self.enter(|state| Ok(f(state)))
+    }
+
+    /// The same for what may fail.
+    #[inline]
+    pub(crate) fn enter<R>(&self, f: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
         self.check_not_forked()?;
-        self.state.with(|state| match state {
-            Some(state) => Ok(f(state)),
+        let mut state = self.state.borrow()?;
+        match &mut *state {
+            Some(state) => f(state),
             None => Err(stale()),
-        })?
+        }
     }
 
     /// A pool thread tells the owner to look at its exchange.
@@ -151,4 +156,13 @@ impl ReactorCell {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn forked() -> Error {
+    Error::new(
+        Status::Forked,
+        "the process was forked after this reactor was made: make a new one in the child, or call \
+         exec",
+    )
 }

@@ -4,13 +4,13 @@ use super::future::Tasks;
 use super::{Mode, ReactorCell, ReactorOptions, Spawn, Stats};
 use crate::core::slots::not_an_event;
 use crate::core::{
-    Core, Deadline, How, Kind, Limits, New, Owner, Readiness, Source, Token, WaitSpec,
+    Core, Deadline, How, Kind, Limits, New, Owner, Plan, Readiness, Source, Token, WaitSpec,
 };
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
-use crate::sources::descriptors::{self, Armed, Descriptors};
+use crate::sources::descriptors::{self, Armed, Descriptors, Loss};
 use crate::sources::handle::RawFd;
-use crate::sources::selector::{Factory, Selector};
+use crate::sources::selector::{Event, Factory, Selector};
 use crate::sources::shell::{Alarm, Shell};
 use crate::sources::watcher::{self, Watched};
 
@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(super) alarm: Option<Alarm>,
     /// In delegated mode, the watcher thread's hold on the selector.
     watched: Option<Watched>,
-    pub(super) events: Vec<(usize, Readiness)>,
+    pub(super) events: Vec<Event>,
     /// The last turn's budget ended before the selector's events did.
     pub(super) events_left: bool,
     /// Something was armed since the selector was asked.
@@ -49,7 +49,7 @@ pub(crate) struct State {
     pub(super) reported: Deadline,
     /// Which of the host's completions is delivered next: an exchange's, or a wait's.
     pub(super) exchanges_first: bool,
-    /// Whether a rebuild has failed since ghosts were last counted.
+    /// Whether a rebuild has failed since the last that succeeded: it is said once.
     rebuild_failed: bool,
     pub(super) stats: Stats,
 }
@@ -121,7 +121,7 @@ impl State {
         }
         if nested {
             let shell = Shell::new(fd).map_err(|error| {
-                Error::os("making the descriptor of nested mode (epoll)", &error)
+                Error::os("making the descriptor of nested mode (epoll_create1, epoll_ctl)", &error)
             })?;
             self.descriptors.reserve(shell.fd() as RawFd);
             self.shell = Some(shell);
@@ -149,10 +149,8 @@ impl State {
 
     /// The selector that descriptors need; in delegated mode the first of them makes it, and has
     /// the watcher look at it.
-    fn selector_for_descriptors(&mut self) -> Result<()> {
-        if self.selector.is_some() {
-            return Ok(());
-        }
+    #[cold]
+    fn open_selector_late(&mut self) -> Result<()> {
         let selector = self.make_selector()?;
         let watched =
             watcher::watch(&self.cell.signal, selector.fd(), self.options.spawn.as_ref())?;
@@ -164,25 +162,35 @@ impl State {
 
     /// Makes the selector anew, without the files that live on under numbers that we do not know.
     pub(super) fn rebuild(&mut self) {
-        let done = self.try_rebuild();
-        self.stats.rebuilds += 1;
-        if let Err(error) = done {
-            // It goes on with what it has; the next try is after as many ghosts again.
-            if !std::mem::replace(&mut self.rebuild_failed, true) {
-                self.log(
-                    super::level::WARN,
-                    &format!("descriptors were closed too early, and: {}", error.message()),
-                );
+        match self.try_rebuild() {
+            Ok(()) => {
+                self.stats.rebuilds += 1;
+                self.rebuild_failed = false;
             }
+            // It goes on with what it has; the next try is after as many ghosts again.
+            Err(error) if !std::mem::replace(&mut self.rebuild_failed, true) => self.log(
+                super::level::WARN,
+                &format!("descriptors were closed too early, and: {}", error.message()),
+            ),
+            Err(_) => {}
         }
+        self.end_lost();
     }
 
     fn try_rebuild(&mut self) -> Result<()> {
         self.descriptors.lay_ghosts();
         let selector = self.make_selector()?;
         let mut selector = self.with_our_own(selector)?;
-        let old = self.selector.as_ref().expect("ghosts come from a selector").fd();
-        let new = selector.fd();
+        let old = self.selector.as_mut().expect("ghosts come from a selector");
+        let core = &self.core;
+        // Before the old one is given up: it goes on if any of this fails.
+        let copies = self
+            .descriptors
+            .copy(&mut **old, &mut *selector, |slot| core.interest(slot))
+            .map_err(|error| {
+                Error::os("watching in another selector what is waited for (epoll_ctl)", &error)
+            })?;
+        let (old, new) = (old.fd(), selector.fd());
         if let Some(shell) = &self.shell {
             shell
                 .replace(old, new)
@@ -193,17 +201,28 @@ impl State {
         }
         self.descriptors.unreserve(old);
         self.descriptors.reserve(new);
-        let core = &self.core;
-        let lost = self.descriptors.move_to(&mut *selector, |slot| core.interest(slot));
+        self.descriptors.moved(copies);
         self.selector = Some(selector);
         self.armed = true;
-        for (fd, error) in lost {
+        Ok(())
+    }
+
+    /// Ends the waits for files of which nothing can be heard any more.
+    pub(super) fn end_lost(&mut self) {
+        let mut told = false;
+        while let Some((fd, loss)) = self.descriptors.next_lost() {
             for index in 0.. {
                 let Some(waitable) = self.descriptors.waitable(fd, index) else { break };
-                self.core.fail_waits(waitable, error.raw_os_error().unwrap_or(0));
+                match loss {
+                    Loss::Replaced => self.core.close_waits(waitable),
+                    Loss::Failed(errno) => self.core.fail_waits(waitable, errno),
+                }
             }
+            told = true;
         }
-        Ok(())
+        if told {
+            self.work_outside();
+        }
     }
 
     pub(crate) fn cell(&self) -> &'static ReactorCell {
@@ -255,57 +274,88 @@ impl State {
     }
 
     /// Starts a wait: plans, arms, commits. A refusal changes nothing.
+    #[inline]
     pub(crate) fn start_wait(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
-        let mut plan = self.core.prepare(spec, owner)?;
-        let mut now = 0;
-        for member in 0..plan.len() {
-            let (slot, interest) = plan.arm(member);
-            match self.core.source(slot) {
-                Source::Event | Source::Counter(_) => {}
-                // Whether it has expired is a question of the time.
-                Source::Timer(_) => now = self.now(),
-                Source::Foreign(_) => {
-                    if self.options.host_watches_descriptors {
-                        plan.found(member, self.always_ready(slot)?);
+        let token = match spec.set {
+            [] => self.core.sleep(spec, owner),
+            [watch] => {
+                let (mut node, flags) = self.core.prepare_one(spec, watch, owner)?;
+                let slot = node.slot();
+                let mut now = 0;
+                match self.core.source(slot) {
+                    // Whether it has expired is a question of the time.
+                    Source::Timer(_) => now = self.now(),
+                    Source::Event | Source::Counter(_) => {}
+                    source => {
+                        let found = self.arm_member(source, slot, watch.interest, None)?;
+                        node.found(found);
                     }
                 }
-                Source::Exchange(exchange) => {
-                    plan.found(member, self.exchange_readiness(exchange, interest));
-                }
-                Source::Descriptor { fd, .. } => {
-                    let mut merged = interest;
-                    for other in self.descriptors.waitables(fd) {
-                        merged |= self.core.interest(other);
-                        if other != slot {
-                            // The rest of the set may ask for the same number.
-                            merged |= plan.interest(other);
-                        }
-                    }
-                    plan.found(member, self.arm(fd, merged)?);
-                }
+                self.core.start_one(node, owner, flags, spec.user_data, spec.deadline, now)
             }
-        }
-        let token = self.core.commit(plan, now)?;
+            _ => self.start_set(spec, owner),
+        }?;
         self.work_outside();
         Ok(token)
     }
 
-    /// Has the selector watch a descriptor. Answers what it is ready for without being watched.
-    fn arm(&mut self, fd: RawFd, interest: Readiness) -> Result<Readiness> {
-        self.selector_for_descriptors()?;
-        let selector = self.selector.as_mut().expect("made above");
-        self.armed = true;
-        match self.descriptors.arm(&mut **selector, fd, interest)? {
-            Armed::Watched => Ok(Readiness::NONE),
-            Armed::AlwaysReady => Ok(Readiness::READABLE | Readiness::WRITABLE),
-            Armed::Replaced => {
-                for index in 0.. {
-                    let Some(other) = self.descriptors.waitable(fd, index) else { break };
-                    self.core.close_waits(other);
+    fn start_set(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
+        let mut plan = self.core.prepare(spec, owner)?;
+        for member in 0..plan.len() {
+            let (slot, interest) = plan.arm(member);
+            let source = self.core.source(slot);
+            let found = self.arm_member(source, slot, interest, Some(&plan))?;
+            plan.found(member, found);
+        }
+        let now = self.now();
+        self.core.commit(plan, now)
+    }
+
+    /// Has a member of a set watched. Answers what it is ready for, as far as the core does not know
+    /// it and the selector or the host does not tell it.
+    #[inline]
+    fn arm_member(
+        &mut self,
+        source: Source,
+        slot: u32,
+        interest: Readiness,
+        plan: Option<&Plan>,
+    ) -> Result<Readiness> {
+        match source {
+            Source::Descriptor { fd, .. } => {
+                let mut merged = interest | self.core.interest(slot);
+                if !self.descriptors.is_only(fd) {
+                    for other in self.descriptors.waitables(fd) {
+                        merged |= self.core.interest(other);
+                        if let Some(plan) = plan {
+                            // The rest of the set may ask for the same number.
+                            merged |= plan.interest(other);
+                        }
+                    }
                 }
+                self.arm(fd, merged)
+            }
+            Source::Foreign(_) if self.options.host_watches_descriptors => self.always_ready(slot),
+            Source::Exchange(exchange) => Ok(self.exchange_readiness(exchange, interest)),
+            Source::Event | Source::Counter(_) | Source::Timer(_) | Source::Foreign(_) => {
                 Ok(Readiness::NONE)
             }
         }
+    }
+
+    /// Has the selector watch a descriptor. Answers what it is ready for without being watched.
+    fn arm(&mut self, fd: RawFd, interest: Readiness) -> Result<Readiness> {
+        if self.selector.is_none() {
+            self.open_selector_late()?;
+        }
+        let selector = self.selector.as_mut().expect("made above");
+        self.armed = true;
+        let armed = self.descriptors.arm(&mut **selector, fd, interest);
+        self.end_lost();
+        Ok(match armed? {
+            Armed::Watched => Readiness::NONE,
+            Armed::AlwaysReady => Readiness::READABLE | Readiness::WRITABLE,
+        })
     }
 
     /// What a descriptor is ready for that a host could not watch.
@@ -360,6 +410,10 @@ impl State {
             let selector = self.selector.as_mut().map(|selector| &mut **selector as _);
             self.descriptors.remove(selector, fd, slot);
             if own {
+                if let Some(selector) = &mut self.selector {
+                    // Or it goes on reporting a file that is open elsewhere, too.
+                    self.descriptors.disarm(&mut **selector, fd);
+                }
                 for index in 0.. {
                     let Some(other) = self.descriptors.waitable(fd, index) else { break };
                     self.core.close_waits(other);
@@ -417,11 +471,16 @@ impl State {
     }
 
     /// Something to do came up outside of a turn: a host that may be asleep is told.
+    #[inline]
     pub(crate) fn work_outside(&mut self) {
         if self.turning || self.options.mode == Mode::Owned || self.options.host_turns_before_sleep
         {
             return;
         }
+        self.tell_host();
+    }
+
+    fn tell_host(&mut self) {
         self.core.plan_changes();
         // That a closed reactor is empty is news too, which the host waits for before it frees.
         if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {
@@ -471,3 +530,7 @@ impl State {
         self.close_closable();
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(unsafe_code)] // The tests close descriptors behind the reactor's back.
+mod tests;

@@ -1,5 +1,6 @@
 //! Functions on tokens: they take no reactor, since the token names it.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use super::{Caller, Reactor, ReactorCell, State};
@@ -7,12 +8,13 @@ use crate::core::slots::stale;
 use crate::core::{Completion, Kind, Member, Owner, Readiness, Source, Token};
 use crate::error::{Error, Result, Status};
 
-/// Sets an event, from any thread, also after its reactor is gone.
+/// Sets an event, adds one to a counter, or reports what a foreign waitable is ready for. From any
+/// thread, also after its reactor is gone.
 ///
 /// # Errors
 ///
-/// `Stale` for an event that ended; `Invalid` for bits that are no readiness, or for a waitable
-/// that is not an event.
+/// `Stale` for a waitable that ended; `Invalid` for bits that are no readiness, or for a waitable
+/// that tells by itself; `Limit` for a counter that is full until its reactor turns; `Forked`.
 pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     if ready.is_empty() || !Readiness::INTERESTS.contains(ready) {
         // That it is gone is the better news.
@@ -25,12 +27,10 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     }
     let cell = ReactorCell::of(waitable)?;
     if cell.is_owner() {
-        match cell.with(|state| state.notify_here(waitable, ready)) {
+        match cell.enter(|state| state.notify_here(waitable, ready)) {
             // From a hook or a signal handler: as from any other thread.
             Err(error) if error.status() == Status::Reentrant => {}
-            // The thread's last reactor of this number.
-            Err(error) if error.status() == Status::Thread => {}
-            done => return done?,
+            done => return done,
         }
     }
     cell.check(waitable)?;
@@ -41,13 +41,17 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     cell.notify(waitable, ready)
 }
 
+#[inline]
 fn on_token(
     token: Token,
     kind: Kind,
     work: impl FnOnce(&mut State, u32, Caller) -> Result<u64> + Send + 'static,
 ) -> Result<u64> {
     let cell = ReactorCell::of(token)?;
-    cell.check(token)?;
+    if !cell.is_owner() {
+        // Stale on any thread.
+        cell.check(token)?;
+    }
     Reactor::from_cell(cell).act(move |state, caller| {
         let slot = state.core.find(token, kind)?;
         work(state, slot, caller)
@@ -176,6 +180,10 @@ pub fn wait_rearm(wait: Token) -> Result<()> {
 /// `Stale` later, and for what is not a completion of a wait; `Thread`.
 pub fn completion_members(completion: &Completion) -> Result<Vec<Member>> {
     let cell = ReactorCell::of(completion.wait)?;
+    if !cell.live.load(Ordering::Acquire) {
+        // Nobody owns it any more, so nobody's thread would be the right one.
+        return Err(stale());
+    }
     let (sender, receiver) = mpsc::channel();
     let completion = *completion;
     Reactor::from_cell(cell).act(move |state, _| {

@@ -1,5 +1,6 @@
 //! The turn: take what happened, then, when the steps have run, hand over what completed.
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -9,7 +10,19 @@ use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
-use crate::sources::selector::HAS_GHOSTS;
+use crate::sources::selector::{BATCH, HAS_GHOSTS};
+
+/// The selector was not asked.
+fn not_asked(error: &io::Error) -> Error {
+    let what = match error.raw_os_error() {
+        Some(libc::EBADF | libc::EINVAL) => {
+            "asking the selector (epoll_wait): somebody has closed a descriptor of the reactor's, \
+             which has to be closed and made anew"
+        }
+        _ => "asking the selector (epoll_wait, ppoll)",
+    };
+    Error::os(what, error)
+}
 
 /// What a turn found.
 pub(super) struct Harvest {
@@ -61,56 +74,83 @@ impl State {
         budget: u32,
         sink: &mut impl FnMut(Completion),
     ) -> Result<(u32, usize)> {
-        // Before the selector is asked: what is marked after this is looked at in the next turn.
-        let marked = self.cell.signal.take_mark();
-        let delegated = self.options.mode == Mode::Delegated;
-        if self.selector.is_none() || delegated && !(marked || self.armed || self.events_left) {
+        if self.options.mode != Mode::Owned {
+            // A host that may sleep is awake now: what comes from here on it finds in this turn, or
+            // is told at its end that there is more.
             self.cell.signal.awake();
-            return Ok((0, 0));
+            // Before the selector is asked: what is marked after this is for the next turn.
+            let marked = self.cell.signal.take_mark();
+            let delegated = self.options.mode == Mode::Delegated;
+            let asked = !delegated || marked || self.armed || self.events_left;
+            if self.selector.is_none() || !asked {
+                return Ok((0, 0));
+            }
         }
         let timeout = self.timeout(turn);
-        let selector = self.selector.as_mut().expect("asked above");
+        let selector = self.selector.as_mut().expect("only a delegated reactor has none");
         let mut events = std::mem::take(&mut self.events);
-        events.clear();
-        let waited = selector.wait(timeout, budget as usize, &mut events);
+        let limit = (budget as usize).min(BATCH);
+        if events.len() < limit {
+            events.resize(limit, (SIGNAL, Readiness::NONE));
+        }
+        let waited = selector.wait(timeout, &mut events[..limit]);
+        // Before the inbox is drained.
         self.cell.signal.awake();
         self.armed = false;
-        self.events_left = match waited {
-            Ok(more) => more,
+        let count = match waited {
+            Ok(count) => count,
             Err(error) => {
                 self.events = events;
                 self.armed = true;
-                return Err(Error::os("asking the selector (epoll_wait)", &error));
+                if self.core.is_closed() {
+                    // Nobody waits for an event any more, and it has to come to an end.
+                    return Ok((0, 0));
+                }
+                return Err(not_asked(&error));
             }
         };
+        self.events_left = count == limit;
         // Nothing that comes after this can fail but the alarm: what was handed over is not lost.
-        let mut room = match self.alarm {
+        let capacity = match self.alarm {
             None if !self.has_announcement() => turn.capacity,
             _ => 0,
         };
-        let mut completions = 0;
-        for (name, readiness) in &events {
+        let mut room = capacity;
+        for &(name, readiness) in &events[..count] {
             if room > 0 {
-                let waitable = self.descriptors.only_waitable(*name);
-                let at_once = waitable.and_then(|slot| self.core.ready_at_once(slot, *readiness));
-                if let Some(completion) = at_once {
+                if let Some(completion) = self.at_once(name, readiness) {
                     sink(completion);
-                    completions += 1;
                     room -= 1;
                     continue;
                 }
             }
-            if *name != SIGNAL && *name != ALARM {
-                self.report(*name, *readiness);
+            if name != SIGNAL && name != ALARM {
+                self.report(name, readiness);
             }
         }
-        let taken = events.len() as u32;
-        self.stats.events += u64::from(taken);
+        self.stats.events += count as u64;
         self.events = events;
         if HAS_GHOSTS && self.descriptors.is_haunted() {
             self.rebuild();
         }
-        Ok((taken, completions))
+        Ok((count as u32, capacity - room))
+    }
+
+    /// The completion of a report that comes to one and nothing else.
+    #[inline]
+    fn at_once(&mut self, name: usize, readiness: Readiness) -> Option<Completion> {
+        if let Some(direct) = self.descriptors.direct(name, self.core.epoch()) {
+            let ready = readiness & direct.seen;
+            return (!ready.is_empty()).then(|| direct.completion(ready, true));
+        }
+        let waitable = self.descriptors.only_waitable(name)?;
+        let completion = self.core.ready_at_once(waitable, readiness)?;
+        if completion.more {
+            if let Some(direct) = self.core.direct(waitable) {
+                self.descriptors.remember(name, direct);
+            }
+        }
+        Some(completion)
     }
 
     /// How long the selector may sleep: in owned mode, with nothing to do, until the turn's
@@ -161,6 +201,7 @@ impl State {
         if let Some(selector) = &mut self.selector {
             self.descriptors.in_vain(&mut **selector, fd, wanted);
         }
+        self.end_lost();
     }
 
     /// Hands completions and watch changes over, and prepares for the host's sleep.
@@ -225,6 +266,15 @@ impl State {
         }
         let closed = self.is_drained() && !more;
         Ok(Report { completions, changes, next_deadline, more, stopped, closed })
+    }
+
+    /// A turn has failed and left work behind, of which no further event may tell: as after a turn
+    /// that stopped early, the host is signalled.
+    pub(super) fn turn_again(&self) {
+        self.may_sleep();
+        if self.options.mode != Mode::Owned && !self.options.host_turns_before_sleep {
+            self.cell.signal.raise();
+        }
     }
 
     /// From here on a host may be asleep: what comes has to signal.

@@ -5,8 +5,8 @@ use std::io;
 
 use super::handle::RawFd;
 use super::selector::Selector;
-use crate::core::Readiness;
 use crate::core::slots::NIL;
+use crate::core::{Direct, Readiness};
 use crate::error::{Error, Result, Status};
 
 /// What an arm came to.
@@ -14,11 +14,17 @@ use crate::error::{Error, Result, Status};
 pub(crate) enum Armed {
     /// The selector watches it, and reports at once if it is ready.
     Watched,
-    /// The same, but under this number lies another file than before: whoever waited for the old
-    /// one waits for nothing.
-    Replaced,
     /// A file that is always ready, as poll(2) says of it.
     AlwaysReady,
+}
+
+/// Why nobody can wait any more for the file that a number meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The number means another file.
+    Replaced,
+    /// The selector does not watch it, with this errno.
+    Failed(i32),
 }
 
 /// What one descriptor number stands for.
@@ -37,6 +43,8 @@ struct Registration {
     watched: Option<Readiness>,
     /// Reports in a row that woke nobody.
     vain: u8,
+    /// What its reports come to, as long as it counts.
+    direct: Direct,
 }
 
 impl Registration {
@@ -47,6 +55,7 @@ impl Registration {
         others: None,
         watched: None,
         vain: 0,
+        direct: Direct::NONE,
     };
 
     fn set_watched(&mut self, fd: RawFd, watched: Option<Readiness>) -> Option<Readiness> {
@@ -71,6 +80,8 @@ pub(crate) struct Descriptors {
     watched: usize,
     /// Reports since the selector was made that were about files which no number means any more.
     ghosts: usize,
+    /// Numbers whose file was lost, until [`next_lost`](Descriptors::next_lost) tells.
+    lost: Vec<(RawFd, Loss)>,
     /// Descriptors of our own, which nobody may wait for.
     ours: Vec<RawFd>,
 }
@@ -100,8 +111,9 @@ fn remedy(fd: RawFd, error: &io::Error) -> Remedy {
         Some(libc::EINVAL) => Remedy::Refuse(Error::new(
             Status::Unsupported,
             format!(
-                "this system's kqueue does not watch descriptor {fd}: watch it on a thread, make an \
-                 event, and notify that"
+                "this system's kqueue does not watch descriptor {fd}, which may be a device, or a \
+                 loop that watches this reactor: wait for it on a thread, make an event, and notify \
+                 that"
             ),
         )),
         // Refused by our own selector, before it asked the kernel.
@@ -123,6 +135,17 @@ fn remedy(fd: RawFd, error: &io::Error) -> Remedy {
         )),
         // ENOMEM, ENOSPC and whatever a future kernel says: told, never fatal.
         _ => Remedy::Refuse(Error::os(&format!("waiting for descriptor {fd} (epoll_ctl)"), error)),
+    }
+}
+
+/// What an errno says about the file that the selector watched under a number so far.
+fn loss(error: &io::Error) -> Option<Loss> {
+    match error.raw_os_error() {
+        // The selector looks at what the number means now before it looks for the registration: a
+        // file that it never takes, or the selector itself.
+        Some(libc::ENOENT | libc::EPERM | libc::EINVAL) => Some(Loss::Replaced),
+        Some(libc::EBADF) => Some(Loss::Failed(libc::EBADF)),
+        _ => None,
     }
 }
 
@@ -231,6 +254,7 @@ impl Descriptors {
             registration.first = waitable;
         } else {
             registration.others.get_or_insert_default().push(waitable);
+            registration.direct = Direct::NONE;
         }
     }
 
@@ -253,6 +277,11 @@ impl Descriptors {
         self.table[fd as usize] = Registration::NONE;
     }
 
+    /// Whether a number has one waitable.
+    pub(crate) fn is_only(&self, fd: RawFd) -> bool {
+        self.table[fd as usize].others.is_none()
+    }
+
     /// The waitables on a number, one after the other.
     pub(crate) fn waitable(&self, fd: RawFd, index: usize) -> Option<u32> {
         let registration = self.table.get(fd as usize)?;
@@ -268,45 +297,38 @@ impl Descriptors {
     }
 
     /// Has the selector watch a number for `interest` and report at once what is ready already.
+    /// Whether it succeeds or not, it may find that the file watched so far is lost.
     pub(crate) fn arm(
         &mut self,
         selector: &mut dyn Selector,
         fd: RawFd,
         interest: Readiness,
     ) -> Result<Armed> {
-        let registration = &mut self.table[fd as usize];
-        let mut replaced = false;
-        let mut known = registration.watched.is_some();
+        let mut known = self.table[fd as usize].watched.is_some();
         // Each remedy leads to another call at most once, so three are enough.
         for _ in 0..3 {
+            let registration = &mut self.table[fd as usize];
             let name = name(fd, registration.generation);
             let attempt = if known {
                 selector.reregister(fd, name, interest)
             } else {
                 selector.register(fd, name, interest)
             };
-            match attempt {
-                Ok(()) => {
-                    if registration.set_watched(fd, Some(interest)).is_none() {
-                        self.watched += 1;
-                    }
-                    registration.vain = 0;
-                    return Ok(if replaced { Armed::Replaced } else { Armed::Watched });
+            let Err(error) = attempt else {
+                if registration.set_watched(fd, Some(interest)).is_none() {
+                    self.watched += 1;
                 }
-                Err(error) => match remedy(fd, &error) {
-                    Remedy::Register => {
-                        known = false;
-                        if registration.set_watched(fd, None).is_some() {
-                            self.watched -= 1;
-                        }
-                        self.next_generation = self.next_generation.wrapping_add(1);
-                        registration.generation = self.next_generation;
-                        replaced = true;
-                    }
-                    Remedy::Reregister => known = true,
-                    Remedy::AlwaysReady => return Ok(Armed::AlwaysReady),
-                    Remedy::Refuse(error) => return Err(error),
-                },
+                registration.vain = 0;
+                return Ok(Armed::Watched);
+            };
+            if known {
+                self.lose(fd, loss(&error));
+            }
+            match remedy(fd, &error) {
+                Remedy::Register => known = false,
+                Remedy::Reregister => known = true,
+                Remedy::AlwaysReady => return Ok(Armed::AlwaysReady),
+                Remedy::Refuse(error) => return Err(error),
             }
         }
         Err(Error::new(
@@ -316,6 +338,24 @@ impl Descriptors {
                  its waits before closing it"
             ),
         ))
+    }
+
+    /// What the selector watched under a number is not what the number means. If it lives on
+    /// elsewhere, its reports are a ghost's from here on.
+    fn lose(&mut self, fd: RawFd, loss: Option<Loss>) {
+        let Some(loss) = loss else { return };
+        let registration = &mut self.table[fd as usize];
+        self.next_generation = self.next_generation.wrapping_add(1);
+        registration.generation = self.next_generation;
+        if registration.set_watched(fd, None).is_some() {
+            self.watched -= 1;
+            self.lost.push((fd, loss));
+        }
+    }
+
+    /// A number whose file was lost: whoever waits for it waits for nothing.
+    pub(crate) fn next_lost(&mut self) -> Option<(RawFd, Loss)> {
+        self.lost.pop()
     }
 
     /// The number of a report, if it is about the file that the number means now. Any other is a
@@ -330,6 +370,19 @@ impl Descriptors {
                 None
             }
         }
+    }
+
+    /// What a report comes to, if that was remembered in this epoch of the core.
+    #[inline]
+    pub(crate) fn direct(&self, report: usize, epoch: u64) -> Option<&Direct> {
+        let registration = self.table.get(report as u32 as usize)?;
+        let counts = registration.name == report && registration.direct.epoch == epoch;
+        counts.then_some(&registration.direct)
+    }
+
+    /// Remembers what the reports of a number come to.
+    pub(crate) fn remember(&mut self, report: usize, direct: Direct) {
+        self.table[report as u32 as usize].direct = direct;
     }
 
     /// The waitable that such a report is about, if it is the only one on its number; the report is
@@ -348,6 +401,12 @@ impl Descriptors {
     /// proportion to the other: at most half of all work is lost to ghosts.
     pub(crate) fn is_haunted(&self) -> bool {
         self.ghosts > FEW_GHOSTS + self.watched
+    }
+
+    /// How many numbers the selector watches.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn watched(&self) -> usize {
+        self.watched
     }
 
     /// Counts ghosts anew.
@@ -372,15 +431,16 @@ impl Descriptors {
         if wanted.is_empty() {
             self.disarm(selector, fd);
         } else if registration.watched.is_some_and(|watched| watched != wanted) {
-            // A failure means that the number is closed: the next arm will find out.
-            if selector.reregister(fd, name(fd, registration.generation), wanted).is_ok() {
-                registration.set_watched(fd, Some(wanted));
+            match selector.reregister(fd, name(fd, registration.generation), wanted) {
+                Ok(()) => drop(registration.set_watched(fd, Some(wanted))),
+                // Or a ghost would be taken for the living for as long as somebody waits.
+                Err(error) => self.lose(fd, loss(&error)),
             }
         }
     }
 
     /// Has the selector forget a number.
-    fn disarm(&mut self, selector: &mut dyn Selector, fd: RawFd) {
+    pub(crate) fn disarm(&mut self, selector: &mut dyn Selector, fd: RawFd) {
         let registration = &mut self.table[fd as usize];
         if registration.set_watched(fd, None).is_none() {
             return;
@@ -394,35 +454,73 @@ impl Descriptors {
         }
     }
 
-    /// Registers everything with a new selector. `wanted` says what a waitable is waited for.
-    /// Answers the numbers that cannot be watched any more, with the reasons.
-    pub(crate) fn move_to(
+    /// Has another selector watch, too, whatever is waited for; `wanted` says what of a waitable
+    /// is. The answer is for [`moved`](Descriptors::moved), once the other takes the place of the
+    /// one so far.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says where it has not enough for both: the one so far still watches it all.
+    pub(crate) fn copy(
         &mut self,
-        selector: &mut dyn Selector,
+        from: &mut dyn Selector,
+        to: &mut dyn Selector,
         wanted: impl Fn(u32) -> Readiness,
-    ) -> Vec<(RawFd, io::Error)> {
-        let mut lost = Vec::new();
+    ) -> io::Result<Vec<Copied>> {
+        let mut copies = Vec::new();
         for at in 0..self.table.len() {
+            let Some(watched) = self.table[at].watched else { continue };
             let fd = at as RawFd;
-            if self.table[at].set_watched(fd, None).is_none() {
-                continue;
-            }
-            self.watched -= 1;
             let interest =
                 self.waitables(fd).fold(Readiness::NONE, |sum, waitable| sum | wanted(waitable));
             if interest.is_empty() {
                 continue;
             }
-            let registration = &mut self.table[at];
-            match selector.register(fd, name(fd, registration.generation), interest) {
-                Ok(()) => {
-                    registration.set_watched(fd, Some(interest));
-                    registration.vain = 0;
-                    self.watched += 1;
-                }
-                Err(error) => lost.push((fd, error)),
+            let name = name(fd, self.table[at].generation);
+            // Only the one so far knows whether the number still means the file: any other would
+            // report the new file to those who wait for the old one.
+            if let Some(loss) = from.reregister(fd, name, watched).err().as_ref().and_then(loss) {
+                self.lose(fd, Some(loss));
+                continue;
             }
+            let error = match to.register(fd, name, interest) {
+                Ok(()) => None,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ENOMEM | libc::ENOSPC) => return Err(error),
+                    errno => Some(errno.unwrap_or(libc::EIO)),
+                },
+            };
+            copies.push(Copied { fd, interest, error });
         }
-        lost
+        Ok(copies)
+    }
+
+    /// The other selector has taken the place of the first.
+    pub(crate) fn moved(&mut self, copies: Vec<Copied>) {
+        for (at, registration) in self.table.iter_mut().enumerate() {
+            registration.set_watched(at as RawFd, None);
+        }
+        self.watched = 0;
+        for Copied { fd, interest, error } in copies {
+            if let Some(errno) = error {
+                self.lost.push((fd, Loss::Failed(errno)));
+                continue;
+            }
+            let registration = &mut self.table[fd as usize];
+            registration.set_watched(fd, Some(interest));
+            registration.vain = 0;
+            self.watched += 1;
+        }
     }
 }
+
+/// A registration with another selector.
+pub(crate) struct Copied {
+    fd: RawFd,
+    interest: Readiness,
+    /// The errno, if that selector does not take it.
+    error: Option<i32>,
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

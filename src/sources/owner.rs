@@ -1,7 +1,9 @@
 //! A value that one thread owns: others may hold the cell, but only the owner reaches inside, and
 //! never twice at once.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, Result, Status};
@@ -10,9 +12,15 @@ use crate::error::{Error, Result, Status};
 pub(crate) fn thread_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
-        static ID: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Made without a look whether it is there yet, which would cost more than all else here.
+        static ID: Cell<u64> = const { Cell::new(NOBODY) };
     }
-    ID.with(|id| *id)
+    ID.with(|id| {
+        if id.get() == NOBODY {
+            id.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        id.get()
+    })
 }
 
 /// Nobody: the value was let go, and waits for a thread to adopt it.
@@ -24,19 +32,11 @@ pub(crate) struct OwnerCell<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through `with`, by the thread that `owner` names, and
+// SAFETY: the value is reached only through `borrow`, by the thread that `owner` names, and
 // `borrowed` keeps that thread from reaching it twice. Ownership moves by `release` (a Release
 // store by the owner, while nothing is borrowed) and `adopt` (an Acquire exchange), so what one
 // owner wrote the next one sees; moving the value between threads so is what `T: Send` allows.
 unsafe impl<T: Send> Sync for OwnerCell<T> {}
-
-struct Borrow<'a>(&'a AtomicBool);
-
-impl Drop for Borrow<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
 
 impl<T> OwnerCell<T> {
     /// A cell that nobody owns.
@@ -73,24 +73,71 @@ impl<T> OwnerCell<T> {
 
     /// Runs `f` with the value, if the calling thread owns it and is not inside already.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R> {
+        let mut value = self.borrow()?;
+        Ok(f(&mut value))
+    }
+
+    /// The value, if the calling thread owns it and is not inside already.
+    #[inline]
+    pub(crate) fn borrow(&self) -> Result<Borrowed<'_, T>> {
         if !self.is_owner() {
-            return Err(Error::new(
-                Status::Thread,
-                "the call belongs to the thread that owns the reactor: make it there, or use an \
-                 event and awsgi_notify",
-            ));
+            return Err(elsewhere());
         }
         if self.borrowed.load(Ordering::Relaxed) {
-            return Err(Error::new(
-                Status::Reentrant,
-                "the reactor is in the middle of a call: make this one after it has returned",
-            ));
+            return Err(inside());
         }
         self.borrowed.store(true, Ordering::Relaxed);
-        let _borrow = Borrow(&self.borrowed);
-        // SAFETY: this thread owns the value (checked above; only the owner itself changes that)
-        // and nothing else borrows it, which `_borrow` upholds until after `f`, also if it panics.
-        Ok(f(unsafe { &mut *self.value.get() }))
+        Ok(Borrowed { cell: self, thread: PhantomData })
+    }
+}
+
+#[cold]
+fn elsewhere() -> Error {
+    Error::new(
+        Status::Thread,
+        "the call belongs to the thread that owns the reactor: make it there, or use an event and \
+         awsgi_notify",
+    )
+}
+
+#[cold]
+fn inside() -> Error {
+    Error::new(
+        Status::Reentrant,
+        "the reactor is in the middle of a call: make this one after it has returned",
+    )
+}
+
+/// The value in the hands of its owner.
+pub(crate) struct Borrowed<'a, T> {
+    cell: &'a OwnerCell<T>,
+    /// It stays on the owner's thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl<T> Deref for Borrowed<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: made by `borrow` on the thread that owns the value, and nothing else borrows it
+        // until this is dropped, also by unwinding; the owner does not change meanwhile, since
+        // `release` borrows, too.
+        unsafe { &*self.cell.value.get() }
+    }
+}
+
+impl<T> DerefMut for Borrowed<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut *self.cell.value.get() }
+    }
+}
+
+impl<T> Drop for Borrowed<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cell.borrowed.store(false, Ordering::Relaxed);
     }
 }
 

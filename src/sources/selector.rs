@@ -32,14 +32,9 @@ pub(crate) trait Selector: Send {
     fn register(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn reregister(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()>;
     fn deregister(&mut self, fd: RawFd) -> io::Result<()>;
-    /// Waits for events, at most `timeout` (for ever if None), and appends at most `limit` of them
-    /// to `events`. Answers whether there may be more.
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        limit: usize,
-        events: &mut Vec<(usize, Readiness)>,
-    ) -> io::Result<bool>;
+    /// Waits for events, at most `timeout` (for ever if None), and writes as many as fit to
+    /// `events`. Answers how many; if all, there may be more.
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize>;
     fn fd(&self) -> RawFd;
     /// Makes a wait of another thread return, and report `name`; once for each selector. Linux has
     /// eventfds for it.
@@ -47,16 +42,19 @@ pub(crate) trait Selector: Send {
     fn waker(&self, name: usize) -> io::Result<mio::Waker>;
 }
 
+/// A name, and what became ready.
+pub(crate) type Event = (usize, Readiness);
+
 /// Whether a registration can outlive the number that it was made with. In an epoll it belongs to
 /// the file, so a duplicate of the descriptor keeps it; in a kqueue it goes when the number is
-/// closed (kqueue(2), EV_DELETE), and mio keeps nothing of its own.
+/// closed, whoever else has the file open, and mio keeps nothing of its own.
 pub(crate) const HAS_GHOSTS: bool = cfg!(target_os = "linux");
 
 /// Makes selectors.
 pub(crate) type Factory = Box<dyn FnMut() -> io::Result<Box<dyn Selector>> + Send>;
 
-/// Events taken from the kernel at once.
-const BATCH: usize = 1024;
+/// Events taken from the kernel at once, at most.
+pub(crate) const BATCH: usize = 1024;
 
 pub(crate) struct MioSelector {
     poll: mio::Poll,
@@ -139,25 +137,23 @@ impl Selector for MioSelector {
         self.poll.registry().deregister(&mut SourceFd(&fd))
     }
 
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        limit: usize,
-        events: &mut Vec<(usize, Readiness)>,
-    ) -> io::Result<bool> {
-        let limit = limit.clamp(1, BATCH);
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut [Event]) -> io::Result<usize> {
+        let limit = events.len().clamp(1, BATCH);
         if self.batch.capacity() != limit {
             self.batch = mio::Events::with_capacity(limit);
         }
         let timeout = system::before(&self.poll, timeout)?;
         match self.poll.poll(&mut self.batch, timeout) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             Err(error) => return Err(error),
         }
-        let before = events.len();
-        events.extend(self.batch.iter().map(|event| (event.token().0, readiness_of(event))));
-        Ok(events.len() - before == limit)
+        let mut count = 0;
+        for (place, event) in events.iter_mut().zip(&self.batch) {
+            *place = (event.token().0, readiness_of(event));
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn fd(&self) -> RawFd {
@@ -169,3 +165,6 @@ impl Selector for MioSelector {
         mio::Waker::new(self.poll.registry(), mio::Token(name))
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod misbehaving;

@@ -197,11 +197,13 @@ impl Signal {
         let fd = self.fd.load(Ordering::SeqCst);
         if fd >= 0 {
             let one = 1u64;
-            // A full counter (EAGAIN) cannot be reached; EINTR does not happen on an eventfd that
-            // never blocks.
+            // A full counter (EAGAIN) cannot be reached. EINTR no kernel says of an eventfd that
+            // never blocks, but one that is emulated may, and the wake-up would be lost.
             // SAFETY: eight bytes of a live u64 are written to a descriptor that `close` keeps
             // open until `users` is zero again.
-            unsafe { libc::write(fd, (&raw const one).cast(), 8) };
+            while unsafe { libc::write(fd, (&raw const one).cast(), 8) } < 0
+                && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+            {}
         }
     }
 }

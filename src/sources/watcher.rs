@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 #[cfg(not(target_os = "linux"))]
 use portable::Poll;
@@ -33,6 +34,9 @@ const END: u64 = 0;
 
 /// Events taken from the kernel at once.
 const BATCH: usize = 64;
+
+/// Before the kernel is asked again, when it had no memory to answer.
+const BREATH: Duration = Duration::from_millis(1);
 
 #[cfg(target_os = "linux")]
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {
@@ -98,10 +102,16 @@ impl Poll {
         };
         if taken < 0 {
             let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                return Ok(&[]);
-            }
-            return Err(error);
+            return match error.raw_os_error() {
+                // Somebody closed our descriptor, or has put another file in its place: it would
+                // fail for ever.
+                Some(libc::EBADF | libc::EINVAL) => Err(error),
+                Some(libc::EINTR) => Ok(&[]),
+                _ => {
+                    std::thread::sleep(BREATH);
+                    Ok(&[])
+                }
+            };
         }
         Ok(&events[..taken as usize])
     }
@@ -110,7 +120,9 @@ impl Poll {
     fn end(&self) {
         let one = 1u64;
         // SAFETY: eight bytes of a live u64; the descriptor is ours for as long as `self` lives.
-        unsafe { libc::write(self.end.as_raw_fd(), (&raw const one).cast(), 8) };
+        while unsafe { libc::write(self.end.as_raw_fd(), (&raw const one).cast(), 8) } < 0
+            && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
     }
 }
 
@@ -227,7 +239,6 @@ impl Watcher {
     #[cfg(target_os = "linux")]
     fn run(&self, poll: &Poll) {
         let mut events = [libc::epoll_event { events: 0, u64: END }; BATCH];
-        // It fails only if somebody closed our descriptor, and would then fail for ever.
         while let Ok(events) = poll.wait(&mut events) {
             if events.iter().any(|event| event.u64 == END) {
                 return;

@@ -83,7 +83,7 @@ const ASKS: u8 = 0x80;
 
 /// A member of a wait's set, linked into its waitable's list of waiters.
 #[derive(Clone, Copy)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// The waitable's slot, and the lowest bits of its generation, which tell it from a successor.
     waitable: u32,
     interest: u8,
@@ -114,8 +114,13 @@ impl Node {
         self.waitable as usize
     }
 
-    pub(super) fn slot(&self) -> u32 {
+    pub(crate) fn slot(&self) -> u32 {
         self.waitable & 0x00ff_ffff
+    }
+
+    /// The member was found ready while it was armed.
+    pub(crate) fn found(&mut self, ready: Readiness) {
+        self.ready = Bits::of(self.ready.get() | ready);
     }
 
     /// Whether the object of this generation is the one that was asked for.
@@ -129,6 +134,11 @@ impl Node {
 
     pub(super) fn is_linked(&self) -> bool {
         self.interest & LINKED != 0
+    }
+
+    /// It is put into the list of its waitable, and asks.
+    pub(super) fn begin(&mut self) {
+        self.interest |= LINKED | ASKS;
     }
 
     pub(super) fn set_linked(&mut self, linked: bool) {
@@ -154,7 +164,7 @@ pub(super) struct Set {
 
 /// What kind of wait it is, and in which state.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flags(u16);
+pub(crate) struct Flags(u16);
 
 impl Flags {
     pub(super) const NONE: Flags = Flags(0);
@@ -177,11 +187,25 @@ impl Flags {
     /// Its one waitable is foreign.
     pub(super) const FOREIGN: Flags = Flags(256);
 
-    /// Whether an armed wait can be told of a readiness by a completion alone: it stays as it is.
-    pub(super) fn is_plain_multishot(self) -> bool {
-        let shape = Flags::MULTISHOT.0 | Flags::ONE.0;
-        let not = Flags::QUEUED.0 | Flags::TASK.0 | Flags::SPENT.0 | Flags::FOREIGN.0;
-        self.0 & (shape | not) == shape
+    /// Whether it has one member, and nothing that makes its end more than its own affair.
+    pub(super) fn is_plain(self) -> bool {
+        let other = Flags::QUEUED.0
+            | Flags::OFF_LOOP.0
+            | Flags::TASK.0
+            | Flags::SPENT.0
+            | Flags::FOREIGN.0
+            | Flags::MANY.0;
+        self.0 & (Flags::ONE.0 | other) == Flags::ONE.0
+    }
+
+    /// Whether it has no members, and waits for its deadline.
+    pub(super) fn is_sleep(self) -> bool {
+        let other = Flags::ONE.0 | Flags::MANY.0 | Flags::TASK.0;
+        self.0 & (Flags::TIMED.0 | other) == Flags::TIMED.0
+    }
+
+    pub(super) fn with_if(self, condition: bool, flag: Flags) -> Flags {
+        if condition { self.with(flag) } else { self }
     }
 
     pub(super) fn has(self, flag: Flags) -> bool {
@@ -257,17 +281,20 @@ impl Waitable {
         }
     }
 
+    #[inline]
     fn asked(&self, which: usize) -> u32 {
         let [a, b, c] = self.asked[which];
         u32::from_le_bytes([a, b, c, 0])
     }
 
+    #[inline]
     fn add(&mut self, which: usize, by: i32) {
         let [a, b, c, _] = self.asked(which).wrapping_add_signed(by).to_le_bytes();
         self.asked[which] = [a, b, c];
     }
 
     /// A member begins or ceases to ask.
+    #[inline]
     pub(super) fn count(&mut self, interest: Readiness, by: i32) {
         for (which, bit) in COUNTED.into_iter().enumerate() {
             if interest.intersects(bit) {

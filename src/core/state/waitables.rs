@@ -10,6 +10,37 @@ struct Met {
     left: bool,
 }
 
+/// The completions of a multishot wait, but for their bits: in the chain from an event to its
+/// completion everything else stays the same, and is not looked up again.
+#[derive(Clone, Copy)]
+pub(crate) struct Direct {
+    /// In which epoch of the core it was made; it counts in no other.
+    pub(crate) epoch: u64,
+    user_data: u64,
+    wait: Token,
+    /// The bits that the wait sees.
+    pub(crate) seen: Readiness,
+}
+
+impl Direct {
+    pub(crate) const NONE: Direct =
+        Direct { epoch: 0, user_data: 0, wait: Token::NONE, seen: Readiness::NONE };
+
+    #[inline]
+    pub(crate) fn completion(&self, ready: Readiness, more: bool) -> Completion {
+        Completion {
+            user_data: self.user_data,
+            wait: self.wait,
+            outcome: Outcome::Ready,
+            more,
+            members: 1,
+            ready,
+            index: 0,
+            error: 0,
+        }
+    }
+}
+
 impl Core {
     /// Makes a waitable. Creating one never arms anything. `maker` is the slot of the exchange
     /// with which it ends.
@@ -102,7 +133,7 @@ impl Core {
 
     fn end_waits(&mut self, slot: u32, outcome: Outcome, errno: i32) {
         let mut at = self.waitable(slot).first;
-        while at != NodeRef::NONE {
+        while !at.is_none() {
             let after = self.node(at).after;
             let wait = self.wait_mut(at.wait());
             if wait.outcome.is_none() && !wait.flags.has(Flags::QUEUED) {
@@ -117,26 +148,25 @@ impl Core {
     pub(crate) fn close(&mut self, slot: u32) -> Source {
         loop {
             let at = self.waitable(slot).first;
-            if at == NodeRef::NONE {
+            if at.is_none() {
                 break;
             }
             self.end_wait(at.wait(), Outcome::Closed);
             self.unlink(at);
         }
         self.labels.remove(&slot);
-        let source = self.source(slot);
+        let Waitable { source, maker, before, after, .. } = *self.waitable(slot);
         self.end_source(slot, source);
-        let Entry::Waitable(waitable) = self.vacate(slot) else { unreachable!("a waitable") };
+        self.vacate(slot);
         self.waitables -= 1;
-        if waitable.maker != Short::NONE {
-            let (before, after) = (waitable.before.get(), waitable.after.get());
-            if before == NIL {
-                self.exchange_mut(waitable.maker.get()).first_waitable = after;
+        if maker != Short::NONE {
+            if before == Short::NONE {
+                self.exchange_mut(maker.get()).first_waitable = after.get();
             } else {
-                self.waitable_mut(before).after = waitable.after;
+                self.waitable_mut(before.get()).after = after;
             }
-            if after != NIL {
-                self.waitable_mut(after).before = waitable.before;
+            if after != Short::NONE {
+                self.waitable_mut(after.get()).before = before;
             }
         }
         source
@@ -195,7 +225,7 @@ impl Core {
     fn show(&mut self, slot: u32, bits: Readiness) -> Met {
         let mut met = Met { seen: Readiness::NONE, left: false };
         let mut at = self.waitable(slot).first;
-        while at != NodeRef::NONE {
+        while !at.is_none() {
             let node = self.node(at);
             let after = node.after;
             if bits.seen_by(node.interest()).is_empty() {
@@ -209,34 +239,83 @@ impl Core {
         met
     }
 
-    /// The same for a waitable that one host's multishot wait watches and nobody else, where
-    /// nothing is queued: its completion is made at once, and the wait stays as it is. Anything
-    /// else answers `None`, and nothing is done.
+    /// The same for a waitable that one wait of the host's watches and nobody else, where nothing is
+    /// queued: its completion is delivered at once. Anything else answers `None`, and nothing is
+    /// done.
     #[inline]
     pub(crate) fn ready_at_once(&mut self, slot: u32, bits: Readiness) -> Option<Completion> {
+        let (at, wait) = self.only_wait(slot)?;
+        let ready = bits.seen_by(wait.node.interest());
+        if ready.is_empty() {
+            return None;
+        }
+        let more = wait.flags.has(Flags::MULTISHOT);
+        let direct = Direct {
+            epoch: 0,
+            user_data: wait.user_data,
+            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
+            seen: Readiness::NONE,
+        };
+        if !more {
+            self.end_at_once(slot, at, ready);
+        }
+        Some(direct.completion(ready, more))
+    }
+
+    /// The completions that a waitable's readiness makes from now on, until anything changes: if one
+    /// multishot wait of the host's watches it and nobody else, and nothing is queued.
+    pub(crate) fn direct(&self, slot: u32) -> Option<Direct> {
+        let (at, wait) = self.only_wait(slot)?;
+        wait.flags.has(Flags::MULTISHOT).then(|| Direct {
+            epoch: self.epoch,
+            user_data: wait.user_data,
+            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
+            seen: Readiness::INTERESTS.seen_by(wait.node.interest()),
+        })
+    }
+
+    /// What a [`Direct`] has to have been made in to count.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    #[inline]
+    fn only_wait(&self, slot: u32) -> Option<(u32, &Wait)> {
         if !self.host_done.is_empty() {
             return None;
         }
         let Some(Entry::Waitable(waitable)) = self.entries.get(slot as usize) else { return None };
         let at = waitable.first.wait();
         let Some(Entry::Wait(wait)) = self.entries.get(at as usize) else { return None };
-        if !wait.flags.is_plain_multishot() || wait.owner != NIL || !wait.node.after.is_none() {
-            return None;
+        let only = wait.flags.is_plain()
+            && wait.owner == NIL
+            && wait.node.after.is_none()
+            && wait.node.asks();
+        only.then_some((at, wait))
+    }
+
+    /// Ends and retires the only wait on a waitable.
+    #[inline]
+    fn end_at_once(&mut self, waitable: u32, slot: u32, ready: Readiness) {
+        self.epoch += 1;
+        let wait = self.wait_mut(slot);
+        let timed = wait.flags.has(Flags::TIMED);
+        wait.outcome = Some(Outcome::Ready);
+        wait.flags = wait.flags.with(Flags::SPENT);
+        wait.node.ready = Bits::of(ready);
+        wait.node.set_asks(false);
+        wait.node.set_linked(false);
+        let interest = wait.node.interest();
+        let entry = self.waitable_mut(waitable);
+        entry.first = NodeRef::NONE;
+        entry.count(interest, -1);
+        if timed {
+            self.timers.forget(slot);
         }
-        let ready = bits.seen_by(wait.node.interest());
-        if ready.is_empty() || !wait.node.asks() {
-            return None;
-        }
-        Some(Completion {
-            user_data: wait.user_data,
-            wait: Token::new(Kind::Wait, self.number, wait.generation, at),
-            outcome: Outcome::Ready,
-            more: true,
-            members: 1,
-            ready,
-            index: 0,
-            error: 0,
-        })
+        self.waits -= 1;
+        self.slots.vacate(slot);
+        self.spent.push(slot);
     }
 
     /// The same for all waitables of a foreign object.
@@ -295,7 +374,7 @@ impl Core {
     /// Whether an exchange waits for a waitable.
     pub(crate) fn is_watched_by(&self, slot: u32, exchange: u32) -> bool {
         let mut at = self.waitable(slot).first;
-        while at != NodeRef::NONE {
+        while !at.is_none() {
             if self.wait(at.wait()).owner() == Owner::Exchange(exchange) {
                 return true;
             }
@@ -315,6 +394,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn node_mut(&mut self, at: NodeRef) -> &mut Node {
         let Entry::Wait(wait) = &mut self.entries[at.wait() as usize] else {
             unreachable!("slot {} is a wait", at.wait())
@@ -327,6 +407,7 @@ impl Core {
     }
 
     /// A member begins or ceases to ask.
+    #[inline]
     pub(super) fn count(&mut self, slot: u32, interest: Readiness, by: i32) {
         let waitable = self.waitable_mut(slot);
         waitable.count(interest, by);
@@ -337,20 +418,22 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn link(&mut self, at: NodeRef) {
+        self.epoch += 1;
         let node = self.node_mut(at);
-        node.set_linked(true);
-        node.set_asks(true);
+        node.begin();
         let (slot, interest) = (node.slot(), node.interest());
         let first = std::mem::replace(&mut self.waitable_mut(slot).first, at);
-        self.node_mut(at).after = first;
-        if first != NodeRef::NONE {
+        if !first.is_none() {
+            self.node_mut(at).after = first;
             self.node_mut(first).before = at;
         }
         self.count(slot, interest, 1);
     }
 
     pub(super) fn unlink(&mut self, at: NodeRef) {
+        self.epoch += 1;
         let node = self.node_mut(at);
         if !node.is_linked() {
             return;
@@ -360,12 +443,12 @@ impl Core {
         let (slot, before, after) = (node.slot(), node.before, node.after);
         node.before = NodeRef::NONE;
         node.after = NodeRef::NONE;
-        if before == NodeRef::NONE {
+        if before.is_none() {
             self.waitable_mut(slot).first = after;
         } else {
             self.node_mut(before).after = after;
         }
-        if after != NodeRef::NONE {
+        if !after.is_none() {
             self.node_mut(after).before = before;
         }
     }

@@ -6,35 +6,13 @@ use crate::core::Watch;
 impl Core {
     /// Checks a question and plans what has to be armed for it. Nothing changes until `commit`.
     pub(crate) fn prepare(&self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Plan> {
-        if self.closed {
-            return Err(closing());
-        }
-        check_shape(spec, owner)?;
-        if self.waits >= self.limits.waits {
-            return Err(Error::new(
-                Status::Limit,
-                format!(
-                    "the reactor holds {} waits, its max_waits: let some end or raise it",
-                    self.waits
-                ),
-            ));
-        }
-        let node = |watch: &Watch| -> Result<Node> {
-            if watch.interest.is_empty() || !Readiness::INTERESTS.contains(watch.interest) {
-                return Err(Error::new(
-                    Status::Invalid,
-                    "an interest is one or more of READABLE, WRITABLE, PRIORITY, READ_CLOSED, \
-                     HANGUP and ERROR: ask for at least one, and no other bits",
-                ));
-            }
-            let slot = self.find(watch.waitable, Kind::Waitable)?;
-            Ok(Node::new(slot, watch.waitable.generation(), watch.interest))
-        };
+        let flags = self.check(spec, owner)?;
         let nodes = match spec.set {
             [] => Nodes::None,
-            [one] => Nodes::One(node(one)?),
+            [one] => Nodes::One(self.member(one)?),
             many => {
-                let nodes: Box<[Node]> = many.iter().map(node).collect::<Result<_>>()?;
+                let nodes: Box<[Node]> =
+                    many.iter().map(|watch| self.member(watch)).collect::<Result<_>>()?;
                 let mut seen: Vec<u32> = nodes.iter().map(Node::slot).collect();
                 seen.sort_unstable();
                 if seen.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -46,17 +24,6 @@ impl Core {
                 Nodes::Many(nodes)
             }
         };
-        let mut flags = Flags::NONE;
-        for (wanted, flag) in [
-            (spec.multishot, Flags::MULTISHOT),
-            (spec.off_loop, Flags::OFF_LOOP),
-            (matches!(owner, Owner::Task(_)), Flags::TASK),
-            (spec.deadline != Deadline::FOREVER, Flags::TIMED),
-        ] {
-            if wanted {
-                flags = flags.with(flag);
-            }
-        }
         Ok(Plan {
             owner,
             flags,
@@ -67,68 +34,66 @@ impl Core {
         })
     }
 
+    /// Checks a question but for its members. Answers the flags of its wait.
+    #[inline]
+    fn check(&self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Flags> {
+        let count = spec.set.len();
+        let sound = !self.closed
+            && self.waits < self.limits.waits
+            && (count > 0 || spec.deadline != Deadline::FOREVER)
+            && count <= u16::MAX as usize
+            && spec.at_least as usize <= count.max(1)
+            && (!spec.multishot || count == 1 && !matches!(owner, Owner::Task(_)));
+        if !sound {
+            return Err(self.refusal(spec, owner));
+        }
+        Ok(Flags::NONE
+            .with_if(spec.multishot, Flags::MULTISHOT)
+            .with_if(spec.off_loop, Flags::OFF_LOOP)
+            .with_if(matches!(owner, Owner::Task(_)), Flags::TASK)
+            .with_if(spec.deadline != Deadline::FOREVER, Flags::TIMED))
+    }
+
+    /// Checks a member of a set.
+    #[inline]
+    fn member(&self, watch: &Watch) -> Result<Node> {
+        if watch.interest.is_empty() || !Readiness::INTERESTS.contains(watch.interest) {
+            return Err(no_interest());
+        }
+        let slot = self.find(watch.waitable, Kind::Waitable)?;
+        Ok(Node::new(slot, watch.waitable.generation(), watch.interest))
+    }
+
+    /// A sleep: a wait for nothing but its deadline.
+    #[inline]
+    pub(crate) fn sleep(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
+        let flags = self.check(spec, owner)?;
+        self.add(owner, flags, spec.user_data, spec.deadline, Node::NONE)
+    }
+
     /// Makes a planned wait so.
     pub(crate) fn commit(&mut self, plan: Plan, now: u64) -> Result<Token> {
-        self.at(now);
         let Plan { owner, mut flags, need, user_data, deadline, nodes } = plan;
-        let (node, count) = match nodes {
-            Nodes::None => (Node::NONE, 0),
+        let nodes = match nodes {
+            Nodes::None => {
+                self.at(now);
+                return self.add(owner, flags, user_data, deadline, Node::NONE);
+            }
             Nodes::One(node) => {
-                flags = flags.with(Flags::ONE);
-                if matches!(self.source(node.slot()), Source::Foreign(_)) {
-                    flags = flags.with(Flags::FOREIGN);
-                }
-                (node, 1)
+                return self.start_one(node, owner, flags, user_data, deadline, now);
             }
-            Nodes::Many(nodes) => {
-                flags = flags.with(Flags::MANY);
-                let count = nodes.len();
-                (Node::of_set(self.sets.insert(Set { need, have: 0, nodes })), count)
-            }
+            Nodes::Many(nodes) => nodes,
         };
-        let made = self.occupy(
-            Kind::Wait,
-            Listens::No,
-            Entry::Wait(Wait {
-                outcome: None,
-                flags,
-                owner: match owner {
-                    Owner::Host => NIL,
-                    Owner::Exchange(slot) => slot,
-                    Owner::Task(key) => key,
-                },
-                user_data,
-                node,
-                before: NIL,
-                after: NIL,
-                error: 0,
-                generation: 0,
-            }),
-        );
-        let token = match made {
-            Ok(token) => token,
-            Err(error) => {
-                if flags.has(Flags::MANY) {
-                    self.sets.remove(node.set());
-                }
-                return Err(error);
-            }
+        self.at(now);
+        flags = flags.with(Flags::MANY);
+        let count = nodes.len();
+        let set = self.sets.insert(Set { need, have: 0, nodes });
+        let made = self.add(owner, flags, user_data, deadline, Node::of_set(set));
+        let Ok(token) = made else {
+            self.sets.remove(set);
+            return made;
         };
         let slot = token.slot();
-        self.wait_mut(slot).generation = token.generation();
-        self.waits += 1;
-        if flags.has(Flags::TIMED) {
-            self.timers.start(slot, deadline.nanoseconds());
-        }
-        if let Owner::Exchange(exchange) = owner {
-            let entry = self.exchange_mut(exchange);
-            entry.waits += 1;
-            let first = std::mem::replace(&mut entry.first_wait, slot);
-            self.wait_mut(slot).after = first;
-            if first != NIL {
-                self.wait_mut(first).before = slot;
-            }
-        }
         for member in 0..count {
             self.link(NodeRef::new(slot, member as u32));
         }
@@ -137,13 +102,107 @@ impl Core {
             let node = self.node_mut(at);
             let found = std::mem::replace(&mut node.ready, Bits::NONE).get();
             let waitable = node.slot();
-            let ready = found | self.level(waitable);
             self.arm_foreign(waitable);
+            let ready = found | self.level(waitable);
             if !ready.is_empty() {
                 self.see(at, ready);
             }
         }
         Ok(token)
+    }
+
+    /// Checks a question about one waitable. Answers its member, and the flags of its wait.
+    #[inline]
+    pub(crate) fn prepare_one(
+        &self,
+        spec: &WaitSpec<'_>,
+        watch: &Watch,
+        owner: Owner,
+    ) -> Result<(Node, Flags)> {
+        let flags = self.check(spec, owner)?;
+        Ok((self.member(watch)?, flags))
+    }
+
+    /// A wait for one waitable.
+    #[inline]
+    pub(crate) fn start_one(
+        &mut self,
+        mut node: Node,
+        owner: Owner,
+        flags: Flags,
+        user_data: u64,
+        deadline: Deadline,
+        now: u64,
+    ) -> Result<Token> {
+        self.at(now);
+        let found = std::mem::replace(&mut node.ready, Bits::NONE).get();
+        let waitable = node.slot();
+        let source = self.source(waitable);
+        let mut flags = flags.with(Flags::ONE);
+        if let Source::Foreign(_) = source {
+            flags = flags.with(Flags::FOREIGN);
+        }
+        let token = self.add(owner, flags, user_data, deadline, node)?;
+        let at = NodeRef::new(token.slot(), 0);
+        self.link(at);
+        match source {
+            Source::Descriptor { .. } | Source::Exchange(_) => {}
+            Source::Foreign(_) => self.arm_foreign(waitable),
+            Source::Event | Source::Counter(_) | Source::Timer(_) => {
+                let ready = self.level(waitable);
+                if !ready.is_empty() {
+                    self.see(at, ready);
+                }
+            }
+        }
+        if !found.is_empty() {
+            self.see(at, found);
+        }
+        Ok(token)
+    }
+
+    /// Makes the wait itself, with its deadline and in its owner's list. Fails only where there is
+    /// no slot left.
+    #[inline]
+    fn add(
+        &mut self,
+        owner: Owner,
+        flags: Flags,
+        user_data: u64,
+        deadline: Deadline,
+        node: Node,
+    ) -> Result<Token> {
+        let (slot, generation) = self.claim(Kind::Wait, Listens::No)?;
+        let mut after = NIL;
+        let owner = match owner {
+            Owner::Host => NIL,
+            Owner::Task(key) => key,
+            Owner::Exchange(exchange) => {
+                let entry = self.exchange_mut(exchange);
+                entry.waits += 1;
+                after = std::mem::replace(&mut entry.first_wait, slot);
+                if after != NIL {
+                    self.wait_mut(after).before = slot;
+                }
+                exchange
+            }
+        };
+        self.entries[slot as usize] = Entry::Wait(Wait {
+            outcome: None,
+            flags,
+            owner,
+            user_data,
+            node,
+            before: NIL,
+            after,
+            error: 0,
+            generation,
+        });
+        self.waits += 1;
+        if flags.has(Flags::TIMED) {
+            self.timers.start(slot, deadline.nanoseconds());
+        }
+        Ok(Token::new(Kind::Wait, self.number, generation, slot))
     }
 
     /// What a waitable that the core knows all about is ready for now.
@@ -160,6 +219,7 @@ impl Core {
 
     /// The first decision stands: a wait that has ended already is left as it is.
     pub(super) fn end_wait(&mut self, slot: u32, outcome: Outcome) {
+        self.epoch += 1;
         let wait = self.wait_mut(slot);
         if wait.outcome.is_some() {
             return;
@@ -180,6 +240,7 @@ impl Core {
 
     /// Puts a wait into its owner's queue.
     pub(super) fn queue(&mut self, slot: u32) {
+        self.epoch += 1;
         match self.wait(slot).owner() {
             Owner::Host => self.host_done.push_back(slot),
             Owner::Exchange(_) => self.exchange_done.push_back(slot),
@@ -212,6 +273,10 @@ impl Core {
 
     /// The members of a wait cease to ask.
     fn cease(&mut self, slot: u32, flags: Flags) {
+        let wait = self.wait(slot);
+        if !flags.has(Flags::MANY) && !flags.has(Flags::OFF_LOOP) && !wait.node.asks() {
+            return;
+        }
         for member in 0..self.member_count(slot) {
             let at = NodeRef::new(slot, member);
             let node = self.node_mut(at);
@@ -284,7 +349,19 @@ impl Core {
     }
 
     /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
+    #[inline]
     pub(crate) fn forget(&mut self, slot: u32) -> Owner {
+        let wait = self.wait(slot);
+        if wait.outcome.is_none() && wait.owner == NIL && wait.flags.is_sleep() {
+            self.timers.forget(slot);
+            self.waits -= 1;
+            self.vacate(slot);
+            return Owner::Host;
+        }
+        self.forget_any(slot)
+    }
+
+    fn forget_any(&mut self, slot: u32) -> Owner {
         let wait = self.wait(slot);
         let (owner, flags) = (wait.owner(), wait.flags);
         if wait.outcome.is_none() {
@@ -545,37 +622,48 @@ fn wait_is_queued(wait: &Wait) -> bool {
     wait.outcome.is_some() || wait.flags.has(Flags::QUEUED)
 }
 
-/// Whether a question makes sense by itself.
-fn check_shape(spec: &WaitSpec<'_>, owner: Owner) -> Result<()> {
-    let invalid = |sentence: &'static str| Err(Error::new(Status::Invalid, sentence));
-    let count = spec.set.len();
-    if count == 0 && spec.deadline == Deadline::FOREVER {
-        return invalid(
-            "an empty set without a deadline would never end: give it a deadline or a waitable",
-        );
-    }
-    if count > u16::MAX as usize {
-        return invalid("a set holds at most 65,535 waitables: split it into several waits");
-    }
-    if spec.at_least as usize > count.max(1) {
-        return Err(Error::new(
-            Status::Invalid,
+#[cold]
+fn no_interest() -> Error {
+    Error::new(
+        Status::Invalid,
+        "an interest is one or more of READABLE, WRITABLE, PRIORITY, READ_CLOSED, HANGUP and \
+         ERROR: ask for at least one, and no other bits",
+    )
+}
+
+impl Core {
+    /// Why a question is refused.
+    #[cold]
+    fn refusal(&self, spec: &WaitSpec<'_>, owner: Owner) -> Error {
+        let count = spec.set.len();
+        if self.closed {
+            return closing();
+        }
+        let sentence = if count == 0 && spec.deadline == Deadline::FOREVER {
+            "an empty set without a deadline would never end: give it a deadline or a waitable"
+                .into()
+        } else if count > u16::MAX as usize {
+            "a set holds at most 65,535 waitables: split it into several waits".into()
+        } else if spec.at_least as usize > count.max(1) {
             format!(
                 "{} of {count} waitables can never be ready: at_least is at most the size of the \
                  set",
                 spec.at_least
-            ),
-        ));
+            )
+        } else if spec.multishot && count != 1 {
+            "a multishot wait is for one waitable: start one for each, or leave MULTISHOT out"
+                .into()
+        } else if spec.multishot && matches!(owner, Owner::Task(_)) {
+            "a future completes once: start a multishot wait with wait_start, or await again".into()
+        } else {
+            return Error::new(
+                Status::Limit,
+                format!(
+                    "the reactor holds {} waits, its max_waits: let some end or raise it",
+                    self.waits
+                ),
+            );
+        };
+        Error::new(Status::Invalid, sentence)
     }
-    if spec.multishot && count != 1 {
-        return invalid(
-            "a multishot wait is for one waitable: start one for each, or leave MULTISHOT out",
-        );
-    }
-    if spec.multishot && matches!(owner, Owner::Task(_)) {
-        return invalid(
-            "a future completes once: start a multishot wait with wait_start, or await again",
-        );
-    }
-    Ok(())
 }

@@ -3,8 +3,9 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use super::{BATCH, END, Watcher};
+use super::{BATCH, BREATH, END, Watcher};
 use crate::error::{Error, Result};
 use crate::sources::handle::RawFd;
 use crate::sources::selector::SourceFd;
@@ -55,8 +56,15 @@ impl Watcher {
             match poll.poll(&mut events, None) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // It would fail for ever.
-                Err(_) => return,
+                // Somebody closed our descriptor, or has put another file in its place: it would
+                // fail for ever.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EBADF | libc::EINVAL)) => {
+                    return;
+                }
+                Err(_) => {
+                    thread::sleep(BREATH);
+                    continue;
+                }
             }
             if events.iter().any(|event| event.token().0 == END as usize) {
                 return;

@@ -1,0 +1,112 @@
+//! The programs in C that are measured, one for each library: benches/c.
+//!
+//! They are compiled here, at the first use, with what the distribution has of the peers, and with
+//! our library as `make install` puts it down.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::measure::{Outcome, Sample, Side};
+use crate::report::directory;
+
+/// The programs, and where their compiler's flags come from.
+const PROGRAMS: [(&str, Flags); 6] = [
+    ("awsgi", Flags::Installed),
+    ("awsgi_many", Flags::Installed),
+    ("epoll", Flags::None),
+    ("libuv", Flags::Package("libuv")),
+    ("libevent", Flags::Package("libevent_core")),
+    ("libev", Flags::Library("-lev")),
+];
+
+#[derive(Clone, Copy)]
+enum Flags {
+    None,
+    /// pkg-config knows them.
+    Package(&'static str),
+    /// pkg-config does not know it.
+    Library(&'static str),
+    /// Ours, from where `make bench` installs it.
+    Installed,
+}
+
+/// A program, compiled.
+pub fn path(name: &str) -> Outcome<PathBuf> {
+    static COMPILED: OnceLock<Result<(), String>> = OnceLock::new();
+    COMPILED
+        .get_or_init(|| {
+            std::fs::create_dir_all(directory()).map_err(|error| error.to_string())?;
+            PROGRAMS.iter().try_for_each(|(name, flags)| {
+                compile(name, *flags).map_err(|error| format!("benches/c/{name}.c: {error}"))
+            })
+        })
+        .clone()?;
+    Ok(directory().join(name))
+}
+
+/// The program of a side.
+pub fn of(side: Side) -> Outcome<PathBuf> {
+    path(match side {
+        Side::Ours => "awsgi",
+        Side::Peer(name) if name.starts_with("epoll-") => "epoll",
+        Side::Peer(name) => name,
+    })
+}
+
+/// Runs a part of a program; answers the numbers that it prints.
+pub fn run(program: &Path, part: &str, count: u64, events: u64) -> Outcome<Vec<f64>> {
+    numbers(Command::new(program).args([part, &count.to_string(), &events.to_string()]))
+}
+
+/// A sample of what a program prints: its figure, and how long its thread ran.
+pub fn sample(said: &[f64]) -> Sample {
+    Sample { value: said[0], aside: vec![("processor time", said[1], "ns")] }
+}
+
+/// Runs a command; answers the numbers that it prints.
+pub fn numbers(command: &mut Command) -> Outcome<Vec<f64>> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{command:?} ended with {}: {said}", output.status).into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+}
+
+fn compile(name: &str, flags: Flags) -> Outcome<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("benches/c/{name}.c"));
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]);
+    command.arg("-o").arg(directory().join(name)).arg(source);
+    match flags {
+        Flags::None => {}
+        Flags::Library(library) => drop(command.arg(library)),
+        Flags::Package(package) => {
+            let mut ask = Command::new("pkg-config");
+            command.args(words(ask.args(["--cflags", "--libs", package]))?);
+        }
+        Flags::Installed => {
+            let root = directory().join("install");
+            let libraries = root.join("usr/local/lib");
+            let mut ask = Command::new("pkg-config");
+            ask.args(["--cflags", "--libs", "awsgi"]);
+            ask.env("PKG_CONFIG_PATH", libraries.join("pkgconfig"));
+            ask.env("PKG_CONFIG_SYSROOT_DIR", &root);
+            command.args(words(&mut ask)?);
+            command.arg(format!("-Wl,-rpath,{}", libraries.display()));
+        }
+    }
+    words(&mut command).map(drop)
+}
+
+/// Runs a command; answers the words that it prints.
+fn words(command: &mut Command) -> Outcome<Vec<String>> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{said}: run make deps SCOPE=bench, then make bench").into());
+    }
+    Ok(String::from_utf8(output.stdout)?.split_whitespace().map(str::to_owned).collect())
+}

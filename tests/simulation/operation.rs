@@ -179,7 +179,7 @@ impl Random {
 
     /// Below `end`.
     pub fn below(&mut self, end: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(end) >> 32) as u32
+        (((self.next() >> 32) * u64::from(end)) >> 32) as u32
     }
 
     pub fn one_in(&mut self, times: u32) -> bool {

@@ -909,7 +909,7 @@ awsgi_status awsgi_exchange_wait(awsgi_exchange exchange,
 /**
  * Waits in place, and returns when the wait completed. For blocking applications.
  *
- * spec: the question.
+ * spec: the question, without AWSGI_MULTISHOT.
  * completion: how it ended.
  *
  * Returns: as awsgi_wait_start; AWSGI_E_STATE in a step; AWSGI_E_CLOSED once the client is gone.

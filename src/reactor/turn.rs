@@ -10,6 +10,7 @@ use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
+use crate::sources::handle::RawFd;
 use crate::sources::selector::{BATCH, HAS_GHOSTS};
 
 /// The selector was not asked.
@@ -145,6 +146,7 @@ impl State {
         }
         let waitable = self.descriptors.only_waitable(name)?;
         let completion = self.core.ready_at_once(waitable, readiness)?;
+        self.descriptors.useful(name as u32 as RawFd);
         if completion.more {
             if let Some(direct) = self.core.direct(waitable) {
                 self.descriptors.remember(name, direct);

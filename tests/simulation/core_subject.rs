@@ -1,13 +1,15 @@
 //! The core as a subject of the simulation.
 
+use std::collections::HashMap;
+
 use crate::core::slots::Slots;
 use crate::core::{
-    Completion, Core, Deadline, How as CoreHow, Kind, Limits as CoreLimits, New, Outcome, Owner,
-    Readiness, Token, WaitSpec, Watch,
+    Completion, Core, Deadline, Direct, How as CoreHow, Kind, Limits as CoreLimits, New, Outcome,
+    Owner, Readiness, Token, WaitSpec, Watch,
 };
 use crate::error::{Error, Status};
+use crate::model::words::{Behind, End};
 use crate::subject::*;
-use crate::words::{Behind, End};
 
 const NUMBER: u16 = 7;
 
@@ -15,6 +17,8 @@ pub struct CoreSubject {
     slots: &'static Slots,
     limits: Limits,
     core: Core,
+    /// What a reactor remembers of descriptors.
+    remembered: HashMap<u64, Direct>,
 }
 
 fn refusal(error: Error) -> Refusal {
@@ -66,6 +70,26 @@ impl CoreSubject {
         Core::new(slots, NUMBER, CoreLimits { waitables: limits.waitables, waits: limits.waits })
     }
 
+    fn arm_straight(
+        &mut self,
+        ask: &Ask,
+        spec: &WaitSpec<'_>,
+        owner: Owner,
+        now: u64,
+    ) -> Answer<(u64, Vec<(u64, u32)>)> {
+        let Some(watch) = spec.set.first() else {
+            let token = self.core.sleep(spec, owner).map_err(refusal)?;
+            return Ok((token.to_bits(), Vec::new()));
+        };
+        let (mut node, flags) = self.core.prepare_one(spec, watch, owner).map_err(refusal)?;
+        let arm = (self.token(Kind::Waitable, node.slot()), watch.interest.bits());
+        for (_, found) in &ask.found {
+            node.found(bits(*found));
+        }
+        let token = self.core.start_one(node, owner, flags, spec.user_data, spec.deadline, now);
+        Ok((token.map_err(refusal)?.to_bits(), vec![arm]))
+    }
+
     fn find(&self, token: u64, kind: Kind) -> Answer<u32> {
         self.core.find(Token::from_bits(token), kind).map_err(refusal)
     }
@@ -79,7 +103,8 @@ impl Subject for CoreSubject {
     fn new(limits: Limits) -> CoreSubject {
         // Tokens are looked at for as long as the process lives, so their slots are never freed.
         let slots: &'static Slots = Box::leak(Box::new(Slots::new()));
-        CoreSubject { slots, limits, core: CoreSubject::make(slots, limits) }
+        let core = CoreSubject::make(slots, limits);
+        CoreSubject { slots, limits, core, remembered: HashMap::new() }
     }
 
     fn open(&mut self, behind: Behind, handle: u64, maker: Option<u64>) -> Answer<u64> {
@@ -148,6 +173,9 @@ impl Subject for CoreSubject {
             Whose::Exchange(token) => Owner::Exchange(slot(token)),
             Whose::Task(key) => Owner::Task(key),
         };
+        if ask.straight && set.len() < 2 && !drop_plan {
+            return self.arm_straight(ask, &spec, owner, now);
+        }
         let mut plan = self.core.prepare(&spec, owner).map_err(refusal)?;
         let arms: Vec<(u64, u32)> = (0..plan.len())
             .map(|member| plan.arm(member))
@@ -199,6 +227,19 @@ impl Subject for CoreSubject {
 
     fn ready(&mut self, waitable: u64, what: u32) -> bool {
         self.core.ready(slot(waitable), bits(what))
+    }
+
+    fn ready_at_once(&mut self, waitable: u64, what: u32) -> Option<Delivered> {
+        let epoch = self.core.epoch();
+        if let Some(direct) = self.remembered.get(&waitable).filter(|d| d.epoch == epoch) {
+            let ready = bits(what) & direct.seen;
+            return (!ready.is_empty()).then(|| delivered((0, direct.completion(ready, true))));
+        }
+        let done = self.core.ready_at_once(slot(waitable), bits(what))?;
+        if let Some(direct) = self.core.direct(slot(waitable)).filter(|_| done.more) {
+            self.remembered.insert(waitable, direct);
+        }
+        Some(delivered((0, done)))
     }
 
     fn take(&mut self, waitable: u64, now: u64) -> Answer<u64> {
@@ -317,6 +358,7 @@ impl Subject for CoreSubject {
 
     fn restart(&mut self) {
         self.core.end();
+        self.remembered.clear();
         self.core = CoreSubject::make(self.slots, self.limits);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::words::{Behind, End};
+use crate::model::words::{Behind, End};
 
 macro_rules! seen {
     ($($name:ident)*) => {
@@ -40,7 +40,7 @@ seen! {
     OnceStarted OnceForced OnceStopped OnceReported StoppedByClose SharerClosed OwnerClosed ChangeUpdated ChangeNeedless
     ChangeHeldBack
     // Completions.
-    HostDelivered ExchangeDelivered TaskDelivered FullArrayHeldBack DeliveredWhileFull
+    HostDelivered ExchangeDelivered TaskDelivered FullArrayHeldBack DeliveredWhileFull CompletedAtOnce
     MembersTold MembersOfClosed MembersTooLate
     // Tokens of every age.
     StaleCancel StaleForget StaleRearm StaleClose StaleNotify StaleElsewhere StaleTake StaleMember

@@ -14,15 +14,14 @@ mod core;
 #[path = "../../src/error.rs"]
 mod error;
 
-mod changes;
 mod core_subject;
+mod generator;
 mod histogram;
 mod model;
 mod operation;
 mod run;
 mod subject;
 mod tokens;
-mod words;
 mod world;
 
 use core_subject::CoreSubject;

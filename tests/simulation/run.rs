@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, Once};
 use std::time::Instant;
 
+use crate::generator::{Generator, Random};
 use crate::histogram::{Histogram, Seen};
-use crate::operation::{Generator, Op, Random};
+use crate::operation::Op;
 use crate::subject::{Limits, Subject};
 use crate::world::World;
 
@@ -82,6 +83,7 @@ pub fn life<S: Subject>(seed: u64, histogram: &mut Histogram) -> Result<(), Fail
             ops.push(generator.next(world.model.closed));
             world.apply(ops.last().expect("one was pushed"));
         }
+        world.finish();
     });
     if let Some(world) = world {
         histogram.add(&world.model.histogram);
@@ -101,6 +103,7 @@ pub fn replay<S: Subject>(seed: u64, ops: &[Op]) -> Result<(), Failure> {
             done += 1;
             world.apply(op);
         }
+        world.finish();
     });
     result.map_err(|message| Failure { seed, ops: ops[..done].to_vec(), message })
 }

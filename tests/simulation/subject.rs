@@ -1,6 +1,6 @@
 //! What is simulated against the model, seen from outside: tokens are numbers, answers are plain.
 
-use crate::words::{Behind, End};
+use crate::model::words::{Behind, End};
 
 /// Why a call was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Ask {
     pub whose: Whose,
     /// What a selector answers when the members are armed: position and readiness.
     pub found: Vec<(usize, u32)>,
+    /// Goes the shorter way that there is for one waitable and for none.
+    pub straight: bool,
 }
 
 /// A completion that was delivered.
@@ -112,6 +114,8 @@ pub trait Subject {
     fn drain(&mut self);
     /// Answers whether it woke anybody.
     fn ready(&mut self, waitable: u64, bits: u32) -> bool;
+    /// The same where the host's array has room: a completion that needs no queue; else nothing.
+    fn ready_at_once(&mut self, waitable: u64, bits: u32) -> Option<Delivered>;
     fn take(&mut self, waitable: u64, now: u64) -> Answer<u64>;
     fn expire(&mut self, now: u64, limit: usize) -> usize;
 

@@ -1,5 +1,7 @@
 //! What tokens promise: a name is never given twice, and slots are reused oldest first.
 
+use crate::subject::Class;
+
 /// What a token names, from its highest four bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
@@ -23,8 +25,18 @@ struct Slot {
     /// When its object ended, and since when it is surely free.
     ended: u64,
     freed: Option<u64>,
-    /// The exchange whose code may still ask for what is there.
-    exchange: Option<u32>,
+    held: Option<Held>,
+}
+
+/// For what a slot is kept although its object ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The members of a completion may be asked for until the next turn,
+    Turn,
+    /// or until the code of this exchange returns.
+    Step(u32),
+    /// The wait was forgotten, but lies in a queue of completions.
+    Queue(Class),
 }
 
 /// Every slot, and every token that named something once.
@@ -54,7 +66,7 @@ impl Tokens {
                 lives: false,
                 ended: 0,
                 freed: None,
-                exchange: None,
+                held: None,
             });
         } else {
             let ended = self.slots[at].ended;
@@ -74,7 +86,7 @@ impl Tokens {
             lives: true,
             ended: step,
             freed: None,
-            exchange: None,
+            held: None,
         };
     }
 
@@ -92,22 +104,18 @@ impl Tokens {
         slot
     }
 
-    /// An object ended, and its slot is free.
-    pub fn ended(&mut self, token: u64, step: u64) {
-        self.bury(token, step).freed = Some(step);
+    /// An object ended, and its slot is free, or held for a while.
+    pub fn ended(&mut self, token: u64, held: Option<Held>, step: u64) {
+        let slot = self.bury(token, step);
+        slot.held = held;
+        slot.freed = held.is_none().then_some(step);
     }
 
-    /// A wait was delivered, whose members may still be asked for: by the code of an exchange, or
-    /// until the next turn.
-    pub fn delivered(&mut self, token: u64, exchange: Option<u32>, step: u64) {
-        self.bury(token, step).exchange = exchange;
-    }
-
-    /// They cannot be asked for any more.
-    pub fn released(&mut self, exchange: Option<u32>, step: u64) {
+    /// What slots were held for is over.
+    pub fn released(&mut self, held: Held, step: u64) {
         for slot in &mut self.slots {
-            if !slot.lives && slot.freed.is_none() && slot.exchange == exchange {
-                slot.freed = Some(step);
+            if slot.held == Some(held) {
+                (slot.held, slot.freed) = (None, Some(step));
             }
         }
     }
@@ -116,7 +124,7 @@ impl Tokens {
     pub fn all_ended(&mut self, step: u64) {
         for slot in &mut self.slots {
             slot.lives = false;
-            (slot.ended, slot.freed) = (step, Some(step));
+            (slot.ended, slot.freed, slot.held) = (step, Some(step), None);
         }
     }
 }

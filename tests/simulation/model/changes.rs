@@ -1,8 +1,6 @@
 //! The part of the model that says what a host is to watch.
 
-use crate::histogram::Seen;
-use crate::model::Model;
-use crate::words::*;
+use super::*;
 
 impl Foreign {
     pub fn handle(&self) -> Option<u64> {

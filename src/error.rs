@@ -126,13 +126,18 @@ impl Error {
 }
 
 /// What the caller of a refused system call can do about it.
+#[cfg(unix)]
 fn remedy(error: &std::io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => {
             "; this process has no free descriptor: raise its limit (ulimit -n) or lower max_exchanges"
         }
+        #[cfg(target_os = "linux")]
         Some(libc::ENFILE) => "; the system has no free descriptor: raise fs.file-max",
+        #[cfg(not(target_os = "linux"))]
+        Some(libc::ENFILE) => "; the system has no free descriptor: raise kern.maxfiles",
         Some(libc::ENOMEM) => "; the kernel is out of memory for it: free some, then try again",
+        #[cfg(target_os = "linux")]
         Some(libc::ENOSPC) => {
             "; this user may watch no more descriptors: raise fs.epoll.max_user_watches"
         }
@@ -143,6 +148,19 @@ fn remedy(error: &std::io::Error) -> &'static str {
         Some(libc::EADDRNOTAVAIL) => {
             "; no interface of this machine has that address: use one that `ip addr` lists"
         }
+        _ => "",
+    }
+}
+
+/// What the caller of a refused system call can do about it. These are codes of the system's
+/// (GetLastError), not the numbers that its C library gives to errno.
+#[cfg(windows)]
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        // ERROR_TOO_MANY_OPEN_FILES and WSAEMFILE.
+        Some(4 | 10024) => "; this process has no free handle: close some, or lower max_exchanges",
+        // ERROR_NOT_ENOUGH_MEMORY and ERROR_OUTOFMEMORY.
+        Some(8 | 14) => "; the system is out of memory for it: free some, then try again",
         _ => "",
     }
 }

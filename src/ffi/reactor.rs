@@ -263,7 +263,8 @@ fn options(given: &awsgi_reactor_options) -> Result<ReactorOptions> {
 ///   each other: delegated mode without a wake hook, a wake hook or
 ///   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
 ///   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
-///   AWSGI_E_LIMIT beyond 1,024 reactors in a process.
+///   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_UNSUPPORTED in nested mode on Windows,
+///   and on macOS and BSD without AWSGI_HOST_HONOURS_DEADLINE.
 /// Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -340,15 +341,15 @@ pub unsafe extern "C" fn awsgi_reactor_fd(
         unsafe { fd.write(-1) };
         let found = self::reactor(reactor)?.fd()?;
         // SAFETY: as above.
-        unsafe { fd.write(found as awsgi_os_handle) };
+        unsafe { fd.write(found) };
         Ok(())
     })
 }
 
 /// The reactor's clock.
 ///
-/// ns: the time in nanoseconds: CLOCK_MONOTONIC, or with AWSGI_HOST_GIVES_CLOCK what the last turn was
-///   given, 0 before the first.
+/// ns: the time in nanoseconds: CLOCK_MONOTONIC (on Windows, of the performance counter), or with
+///   AWSGI_HOST_GIVES_CLOCK what the last turn was given, 0 before the first.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: nothing is kept.

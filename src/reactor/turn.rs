@@ -1,7 +1,6 @@
 //! The turn: take what happened, then, when the steps have run, hand over what completed.
 
 use std::io;
-use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -11,7 +10,8 @@ use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
-use crate::sources::selector::{BATCH, Events};
+use crate::sources::handle::RawFd;
+use crate::sources::selector::{BATCH, Events, HAS_GHOSTS};
 
 /// The selector was not asked.
 fn not_asked(error: &io::Error) -> Error {
@@ -139,7 +139,7 @@ impl State {
         self.events_left = count == limit;
         self.stats.events += count as u64;
         self.events = Some(events);
-        if self.descriptors.is_haunted() {
+        if HAS_GHOSTS && self.descriptors.is_haunted() {
             self.rebuild();
         }
         Ok((count as u32, capacity - room))

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::core::Readiness;
 use crate::error::Status;
-use crate::sources::selector::Events;
 use crate::sources::selector::{Events, MioSelector, Selector};
 
 /// Long enough for any machine.

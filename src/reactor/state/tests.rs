@@ -14,7 +14,8 @@ use crate::reactor::{Reactor, Turn};
 use crate::sources::selector::misbehaving::{Call, Misbehaving, Rule};
 
 /// What the next selectors are: an errno, or one that behaves by a rule and may lie about itself.
-type Next = Arc<Mutex<Result<Option<RawFd>, i32>>>;
+type Made = Result<Option<RawFd>, i32>;
+type Next = Arc<Mutex<Made>>;
 
 /// A reactor whose selectors do as they are told.
 struct Rig {
@@ -149,7 +150,7 @@ fn number() -> RawFd {
 #[test]
 fn a_rebuild_that_fails_leaves_the_selector_as_it_is() {
     let null = std::fs::File::open("/dev/null").unwrap();
-    let failures: [(&str, Result<Option<RawFd>, i32>, Option<i32>); 4] = [
+    let failures: [(&str, Made, Option<i32>); 4] = [
         ("epoll_create1", Err(libc::EMFILE), None),
         ("epoll_ctl", Ok(None), Some(libc::ENOSPC)),
         ("epoll_ctl", Ok(None), Some(libc::ENOMEM)),

@@ -120,10 +120,14 @@ impl Selector for MioSelector {
             }
             other => other,
         };
-        match self.poll.poll(&mut self.batch, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
-            Err(error) => return Err(error),
+        loop {
+            match self.poll.poll(&mut self.batch, timeout) {
+                Ok(()) => break,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                // Who does not wait would take it for an answer that nothing is there.
+                Err(_) if timeout == Some(Duration::ZERO) => {}
+                Err(_) => return Ok(false),
+            }
         }
         let before = events.len();
         for event in &self.batch {

@@ -113,6 +113,7 @@ impl State {
             self.armed = true;
             if self.core.is_closed() {
                 // Nobody waits for an event any more, and it has to come to an end.
+                self.events_left = false;
                 return Ok((0, 0));
             }
             return Err(not_asked(&error));

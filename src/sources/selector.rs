@@ -166,12 +166,17 @@ impl Selector for MioSelector {
 
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
         let timeout = system::before(&self.poll, timeout)?;
-        match self.poll.poll(&mut events.0, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                events.0.clear();
-                Ok(())
+        loop {
+            match self.poll.poll(&mut events.0, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    // Who does not wait would take it for an answer that nothing is there.
+                    if timeout != Some(Duration::ZERO) {
+                        events.0.clear();
+                        return Ok(());
+                    }
+                }
+                done => return done,
             }
-            done => done,
         }
     }
 

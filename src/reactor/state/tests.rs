@@ -13,10 +13,8 @@ use crate::core::{Completion, Outcome, Watch};
 use crate::reactor::{Reactor, Turn};
 use crate::sources::selector::misbehaving::{Call, Misbehaving, Rule};
 
-/// A selector: an errno, or one that behaves by a rule and may lie about itself.
+/// What the next selectors are: an errno, or one that behaves by a rule and may lie about itself.
 type Made = Result<Option<RawFd>, i32>;
-
-/// What the next selectors are.
 type Next = Arc<Mutex<Made>>;
 
 /// A reactor whose selectors do as they are told.
@@ -282,7 +280,8 @@ fn a_reactor_whose_selector_is_broken_for_good_can_be_ended() {
         let _stream = rig.waiting(1);
         rig.turn();
         rig.rule.set(|_, _| Some(libc::EBADF));
-        rig.reactor.with(|state| state.armed = true).unwrap();
+        let left = |state: &mut State| (state.armed, state.events_left) = (true, true);
+        rig.reactor.with(left).unwrap();
         let error = rig.reactor.turn(&Turn::default(), |_| ()).unwrap_err();
         assert!(error.message().contains("closed and made anew"), "{error}");
         rig.reactor.close().unwrap();

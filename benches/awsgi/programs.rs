@@ -66,6 +66,9 @@ pub fn sample(said: &[f64]) -> Sample {
 
 /// Runs a command; answers the numbers that it prints.
 pub fn numbers(command: &mut Command) -> Outcome<Vec<f64>> {
+    // cargo names its own folders there, and the library that lies in them would be taken in place
+    // of the one that is installed.
+    command.env_remove("LD_LIBRARY_PATH");
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -184,12 +184,13 @@ static inline uint32_t fire_delay(void)
     return 1 + random_below(100000);
 }
 
+/* The longest turn is by what the thread ran: it is the library that is to be bounded, not who else runs meanwhile. */
 static inline void fire_loop(void)
 {
-    uint64_t before = now_ns();
+    uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     while (fired < timer_count) {
         fire_turn();
-        uint64_t after = now_ns();
+        uint64_t after = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         if (after - before > longest_turn)
             longest_turn = after - before;
         before = after;

@@ -53,7 +53,6 @@ pub(crate) enum Listens {
     /// That it happened, however often.
     Flag,
     /// How often.
-    #[allow(dead_code)] // Until a reactor makes counters.
     Counter,
 }
 
@@ -291,7 +290,8 @@ fn full() -> Error {
 pub(crate) fn not_an_event() -> Error {
     Error::new(
         Status::Invalid,
-        "only an event can be notified: what stands behind this waitable tells by itself",
+        "events, counters and foreign waitables are notified: what stands behind this one tells by \
+         itself",
     )
 }
 

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn awsgi_exchange_wait(
 
 /// Waits in place, and returns when the wait completed. For blocking applications.
 ///
-/// spec: the question.
+/// spec: the question, without AWSGI_MULTISHOT.
 /// completion: how it ended.
 ///
 /// Returns: as awsgi_wait_start; AWSGI_E_STATE in a step; AWSGI_E_CLOSED once the client is gone.

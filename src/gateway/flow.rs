@@ -230,6 +230,12 @@ impl Shared {
         spec: &WaitSpec<'_>,
         poke: impl Fn(),
     ) -> Result<Completion> {
+        if spec.multishot {
+            return Err(Error::new(
+                Status::Invalid,
+                "an await returns once: leave MULTISHOT out, and await again",
+            ));
+        }
         match self.call(Call::Await(Question::of(spec)), poke)? {
             Reply::Completed(completion) => Ok(completion),
             Reply::Value(_) => unreachable!("an await is answered with a completion"),

@@ -1,6 +1,7 @@
 //! The turn: take what happened, then, when the steps have run, hand over what completed.
 
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -145,6 +146,7 @@ impl State {
         }
         let waitable = self.descriptors.only_waitable(name)?;
         let completion = self.core.ready_at_once(waitable, readiness)?;
+        self.descriptors.useful(name as u32 as RawFd);
         if completion.more {
             if let Some(direct) = self.core.direct(waitable) {
                 self.descriptors.remember(name, direct);

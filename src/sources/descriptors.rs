@@ -348,16 +348,12 @@ impl Descriptors {
         self.table[report as u32 as usize].direct = direct;
     }
 
-    /// The waitable that such a report is about, if it is the only one on its number; the report is
-    /// not in vain.
+    /// The waitable that such a report is about, if it is the only one on its number.
     #[inline]
-    pub(crate) fn only_waitable(&mut self, report: usize) -> Option<u32> {
-        let registration = self.table.get_mut(report as u32 as usize)?;
-        if registration.name != report || registration.others.is_some() {
-            return None;
-        }
-        registration.vain = 0;
-        Some(registration.first)
+    pub(crate) fn only_waitable(&self, report: usize) -> Option<u32> {
+        let registration = self.table.get(report as u32 as usize)?;
+        let only = registration.name == report && registration.others.is_none();
+        only.then_some(registration.first)
     }
 
     /// Whether ghosts have cost as much by now as it does to rebuild the selector. Either is in

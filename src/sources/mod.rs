@@ -10,8 +10,6 @@ pub(crate) mod inherit;
 pub(crate) mod owner;
 pub(crate) mod selector;
 pub(crate) mod shell;
-#[allow(dead_code)] // Until a reactor can be delegated.
 pub(crate) mod signal;
 pub mod thread;
-#[allow(dead_code)] // Until a reactor can be delegated.
 pub(crate) mod watcher;

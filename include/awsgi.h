@@ -260,7 +260,8 @@ typedef struct awsgi_member {
  * The ready members of a completion's set, in the order of the set, the first included.
  *
  * completion: one of the last turn's, for the host until its next turn; for a step, one of those it
- *   was called with, until it returns; for a pool thread, the last it has waited for.
+ *   was called with, until it returns; for a pool thread, the last it has waited for. One with
+ *   AWSGI_MORE can be asked for as long as its wait lives.
  * members, capacity: where to write them, in elements; as many as fit. (NULL, 0) asks for the count
  *   alone.
  * count: how many there are.
@@ -909,7 +910,7 @@ awsgi_status awsgi_exchange_wait(awsgi_exchange exchange,
 /**
  * Waits in place, and returns when the wait completed. For blocking applications.
  *
- * spec: the question.
+ * spec: the question, without AWSGI_MULTISHOT.
  * completion: how it ended.
  *
  * Returns: as awsgi_wait_start; AWSGI_E_STATE in a step; AWSGI_E_CLOSED once the client is gone.

@@ -29,5 +29,6 @@ macro_rules! programs {
 }
 
 programs! {
-    version waits sets multishot timers foreign delegated events bad_core misuse unsupported gateway server examples
+    version waits sets multishot timers foreign nested delegated events bad_core misuse unsupported
+    gateway server examples
 }

@@ -158,6 +158,8 @@ pub(crate) struct Core {
     /// Descriptors to close: once the host has stopped watching them, and now.
     stopping: Vec<i32>,
     closable: Vec<i32>,
+    /// All that will be closed, also those of which the host has not fetched that it is to stop.
+    closing: Vec<i32>,
     labels: HashMap<u32, Box<str>>,
     /// The slots of waits that have something to deliver.
     host_done: VecDeque<u32>,
@@ -196,6 +198,7 @@ impl Core {
             live_plans: 0,
             stopping: Vec::new(),
             closable: Vec::new(),
+            closing: Vec::new(),
             labels: HashMap::new(),
             host_done: VecDeque::new(),
             exchange_done: VecDeque::new(),

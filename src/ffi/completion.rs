@@ -89,7 +89,8 @@ pub struct awsgi_member {
 /// The ready members of a completion's set, in the order of the set, the first included.
 ///
 /// completion: one of the last turn's, for the host until its next turn; for a step, one of those it
-///   was called with, until it returns; for a pool thread, the last it has waited for.
+///   was called with, until it returns; for a pool thread, the last it has waited for. One with
+///   AWSGI_MORE can be asked for as long as its wait lives.
 /// members, capacity: where to write them, in elements; as many as fit. (NULL, 0) asks for the count
 ///   alone.
 /// count: how many there are.

@@ -259,6 +259,7 @@ impl State {
         maker: Option<u32>,
     ) -> Result<Token> {
         self.descriptors.check(fd)?;
+        self.check_not_closing(fd)?;
         if own {
             self.check_not_given(fd)?;
         }
@@ -359,9 +360,18 @@ impl State {
     /// What a descriptor is ready for that a host could not watch.
     fn always_ready(&self, slot: u32) -> Result<Readiness> {
         match self.core.descriptor_of(slot) {
-            Some(fd) => descriptors::always_ready(fd),
+            Some(fd) => {
+                self.check_not_closing(fd)?;
+                descriptors::always_ready(fd)
+            }
             None => Ok(Readiness::NONE),
         }
+    }
+
+    /// A number that is still open, but only until the host has stopped watching it, is as good as
+    /// closed: who waited for it would wait for ever, who got it could close another's file.
+    fn check_not_closing(&self, fd: RawFd) -> Result<()> {
+        if self.core.is_closing(fd) { Err(descriptors::closing(fd)) } else { Ok(()) }
     }
 
     /// Has a multishot wait report again what is still ready.

@@ -168,6 +168,12 @@ pub(crate) fn always_ready(fd: RawFd) -> Result<Readiness> {
     })
 }
 
+/// A descriptor ended with the waitable that owned it.
+pub(crate) fn closing(fd: RawFd) -> Error {
+    let error = io::Error::from_raw_os_error(libc::EBADF);
+    Error::os(&format!("descriptor {fd} is being closed with the waitable that owned it"), &error)
+}
+
 /// Closes a descriptor that was given to us.
 pub(crate) fn close(fd: RawFd) {
     // SAFETY: the caller of awsgi_waitable_descriptor gave the descriptor away with AWSGI_OWN;

@@ -7,7 +7,9 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1045,6 +1047,153 @@ static void of_too_many(void)
     check_free(reactor);
 }
 
+typedef struct {
+    void (*run)(void *arg);
+    void *arg;
+} job;
+
+static pthread_t spawned;
+
+static void *run_job(void *given)
+{
+    job j = *(job *)given;
+
+    free(given);
+    j.run(j.arg);
+    return NULL;
+}
+
+static int spawn(void (*run)(void *arg), void *arg, const char *name, void *data)
+{
+    job *j = malloc(sizeof *j);
+
+    (void)name, (void)data;
+    CHECK(j != NULL);
+    j->run = run;
+    j->arg = arg;
+    return pthread_create(&spawned, NULL, run_job, j);
+}
+
+/* These need no descriptors. */
+static awsgi_reactor *delegated(awsgi_status status)
+{
+    awsgi_reactor_options options = AWSGI_REACTOR_OPTIONS_INIT;
+    awsgi_reactor *reactor = (awsgi_reactor *)&options;
+    static world nobody;        /* for the hook */
+
+    options.mode = AWSGI_DELEGATED;
+    options.wake = wake;
+    options.spawn = spawn;
+    options.data = &nobody;
+    ANSWERS(status, awsgi_reactor_new(&options, &reactor));
+    CHECK(!(status == AWSGI_OK) == !(reactor != NULL));
+    return reactor;
+}
+
+static void of_too_many_reactors(void)
+{
+    enum { MOST = 1024 };
+    static awsgi_reactor *reactors[MOST];
+
+    for (size_t i = 0; i < MOST; i++)
+        reactors[i] = delegated(AWSGI_OK);
+    (void)delegated(AWSGI_E_LIMIT);
+    check_free(reactors[MOST / 2]);
+    reactors[MOST / 2] = delegated(AWSGI_OK);
+    (void)delegated(AWSGI_E_LIMIT);
+    for (size_t i = 0; i < MOST; i++)
+        check_free(reactors[i]);
+}
+
+static int numbers_in_use(void)
+{
+    int used = 0;
+
+    for (int fd = 0; fd < 256; fd++) {
+        struct stat status;
+
+        used += fstat(fd, &status) == 0;
+    }
+    return used;
+}
+
+/* The process may open this many more, if its numbers have no gaps. */
+static void allow(struct rlimit *limit, int more)
+{
+    int next = dup(0);
+
+    CHECK(next >= 0);
+    (void)close(next);
+    limit->rlim_cur = (rlim_t)(next + more);
+    CHECK(setrlimit(RLIMIT_NOFILE, limit) == 0);
+}
+
+static void of_too_few_descriptors(void)
+{
+    static const struct {
+        uint32_t mode;
+        int enough;             /* so many are */
+    } rows[] = { { AWSGI_OWNED, 16 }, { AWSGI_NESTED, 16 }, { AWSGI_DELEGATED, 16 } };
+    struct rlimit before, limit;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    limit = before;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int refused = 0;
+
+        for (int more = 0; more <= rows[i].enough; more++) {
+            awsgi_reactor_options options = AWSGI_REACTOR_OPTIONS_INIT;
+            awsgi_reactor *reactor = (awsgi_reactor *)&options;
+            awsgi_wait_spec spec = AWSGI_WAIT_SPEC_INIT;
+            awsgi_watch set = { 0, AWSGI_WRITABLE, 0 };
+            awsgi_wait wait = 77;
+            awsgi_status status = AWSGI_OK;
+            int32_t error = 0;
+            int pair[2], used;
+
+            CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+            used = numbers_in_use();
+            if (rows[i].mode == AWSGI_DELEGATED) {
+                reactor = delegated(AWSGI_OK);
+                OK(awsgi_waitable_descriptor(reactor, pair[0], 0, &set.waitable));
+                spec.set = &set;
+                spec.count = 1;
+                allow(&limit, more);
+                /* The first descriptor needs a selector, and the library's thread. */
+                status = awsgi_wait_start(reactor, &spec, &wait);
+                CHECK(!(status == AWSGI_OK) == !(wait != 0));
+            } else {
+                options.mode = rows[i].mode;
+                allow(&limit, more);
+                status = awsgi_reactor_new(&options, &reactor);
+                CHECK(!(status == AWSGI_OK) == !(reactor != NULL));
+            }
+            OK(awsgi_last_error(NULL, 0, NULL, &error));
+            limit.rlim_cur = before.rlim_cur;
+            CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+            if (status != AWSGI_OK) {
+                CHECK(status == AWSGI_E_OS && error == EMFILE && refused == more);
+                CHECK(numbers_in_use() == used);
+                refused++;
+            }
+            if (rows[i].mode == AWSGI_DELEGATED && status != AWSGI_OK) {
+                CHECK(check_stats(reactor).waits == 0);
+                OK(awsgi_wait_start(reactor, &spec, &wait));
+            }
+            if (reactor != NULL)
+                check_free(reactor);
+            if (rows[i].mode == AWSGI_DELEGATED) {
+                /* It closes what it had. */
+                CHECK(pthread_join(spawned, NULL) == 0);
+            }
+            (void)close(pair[0]);
+            (void)close(pair[1]);
+            CHECK(numbers_in_use() == used - 2);
+        }
+        CHECK(refused >= 2 && refused < rows[i].enough);
+    }
+}
+
 /* ---- waitables -------------------------------------------------------------------------------------- */
 
 static void of_flags_that_do_not_exist(void)
@@ -1411,6 +1560,8 @@ int main(void)
     of_the_descriptor_of_another_mode();
     of_too_early_an_end();
     of_too_many();
+    of_too_many_reactors();
+    of_too_few_descriptors();
     of_flags_that_do_not_exist();
     for (uint32_t mode = AWSGI_NESTED; mode <= AWSGI_DELEGATED; mode++) {
         of_descriptors_that_are_none(mode);

@@ -723,6 +723,28 @@ static int is_open(int fd)
     return fcntl(fd, F_GETFD) != -1;
 }
 
+/* It is open perhaps, but neither to be waited for nor to be given again. */
+static void refuse_number(host *h, int fd, awsgi_waitable waitable)
+{
+    awsgi_watch set = check_watch(waitable, AWSGI_READABLE);
+    awsgi_wait_spec spec = AWSGI_WAIT_SPEC_INIT;
+    awsgi_waitable other = 77;
+    awsgi_wait wait = 77;
+    int32_t error = 77;
+
+    spec.set = &set;
+    spec.count = 1;
+    ANSWERS(AWSGI_E_OS, awsgi_wait_start(h->reactor, &spec, &wait));
+    OK(awsgi_last_error(NULL, 0, NULL, &error));
+    CHECK(wait == 0 && error == EBADF);
+    for (uint32_t flags = 0; flags <= AWSGI_OWN; flags++) {
+        other = 77;
+        ANSWERS(AWSGI_E_OS, awsgi_waitable_descriptor(h->reactor, fd, flags, &other));
+        OK(awsgi_last_error(NULL, 0, NULL, &error));
+        CHECK(other == 0 && error == EBADF);
+    }
+}
+
 static void an_owned_number_is_closed_after_the_stop(void)
 {
     host h;
@@ -741,6 +763,7 @@ static void an_owned_number_is_closed_after_the_stop(void)
     check_change(&h, 0, owned, pair[0], AWSGI_READABLE);
     OK(awsgi_waitable_close(owned));
     CHECK(is_open(pair[0]));
+    refuse_number(&h, pair[0], lent);
     /* A host without room is not told yet, and still watches. */
     check_turn_with(h.reactor, &h.t, 0, 16, 0);
     CHECK(h.t.turn.done_n == 2);
@@ -751,9 +774,18 @@ static void an_owned_number_is_closed_after_the_stop(void)
     check_change(&h, 0, owned, pair[0], 0);
     /* Only when it comes again has it done what it was told. */
     CHECK(is_open(pair[0]));
+    refuse_number(&h, pair[0], lent);
     CHECK(turn(&h) == 0 && h.t.turn.changes_n == 0);
     CHECK(!is_open(pair[0]));
+    refuse_number(&h, pair[0], lent);
+    /* The next file of this number is another. */
+    CHECK(dup2(pair[1], pair[0]) == pair[0]);
+    (void)check_wait(h.reactor, lent, AWSGI_READABLE, 3);
+    CHECK(turn(&h) == 0 && h.t.turn.changes_n == 1);
+    check_change(&h, 0, lent, pair[0], AWSGI_READABLE);
     OK(awsgi_waitable_close(lent));
+    CHECK(turn(&h) == 1 && h.t.turn.changes_n == 1);
+    (void)close(pair[0]);
 
     /* One that is not watched is closed at once. */
     CHECK((pair[0] = dup(pair[1])) >= 0);

@@ -217,6 +217,11 @@ static void every_notify_wakes_and_is_counted(awsgi_reactor *reactor)
     OK(awsgi_waitable_close(s.counter));
 }
 
+struct between {
+    awsgi_reactor *reactor;
+    awsgi_waitable counter;
+};
+
 static void *stale_elsewhere(void *given)
 {
     const awsgi_notice *notice = given;
@@ -269,6 +274,46 @@ static void an_event_that_is_gone_is_stale_for_ever(void)
         CHECK(check_take(next) == 0);
         check_free(reactor);
     }
+}
+
+static void *adopt_and_take(void *given)
+{
+    const struct between *b = given;
+
+    OK(awsgi_reactor_adopt(b->reactor));
+    ANSWERS(AWSGI_E_BUSY, awsgi_reactor_adopt(b->reactor));
+    CHECK(check_next(b->reactor).user_data == 7);
+    CHECK(check_take(b->counter) == 2);
+    (void)check_wait(b->reactor, b->counter, AWSGI_READABLE, 8);
+    OK(awsgi_reactor_release(b->reactor));
+    ANSWERS(AWSGI_E_THREAD, awsgi_reactor_release(b->reactor));
+    OK(awsgi_notify(b->counter, AWSGI_READABLE));
+    return NULL;
+}
+
+/* What happens while nobody owns a reactor is there for the next who does. */
+static void a_reactor_between_two_owners_is_notified(void)
+{
+    struct between b;
+    awsgi_turn t = AWSGI_TURN_INIT;
+    uint64_t value = 77;
+    pthread_t thread;
+
+    b.reactor = check_reactor();
+    b.counter = event_of(b.reactor, AWSGI_COUNTER);
+    (void)check_wait(b.reactor, b.counter, AWSGI_READABLE, 7);
+    OK(awsgi_notify(b.counter, AWSGI_READABLE));
+    OK(awsgi_reactor_release(b.reactor));
+    OK(awsgi_notify(b.counter, AWSGI_READABLE));
+    ANSWERS(AWSGI_E_THREAD, awsgi_reactor_turn(b.reactor, &t));
+    ANSWERS(AWSGI_E_THREAD, awsgi_waitable_take(b.counter, &value));
+    CHECK(value == 0);
+    CHECK(pthread_create(&thread, NULL, adopt_and_take, &b) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    OK(awsgi_reactor_adopt(b.reactor));
+    CHECK(check_next(b.reactor).user_data == 8);
+    CHECK(check_take(b.counter) == 1);
+    check_free(b.reactor);
 }
 
 /* ---- counts --------------------------------------------------------------------------------------- */
@@ -541,6 +586,7 @@ int main(void)
     many_are_notified_at_once(reactor);
     every_notify_wakes_and_is_counted(reactor);
     an_event_that_is_gone_is_stale_for_ever();
+    a_reactor_between_two_owners_is_notified();
     stats_fill_what_there_is_room_for(reactor);
     stats_count_what_was_done();
     stats_count_ghosts_and_how_they_were_laid();

@@ -133,6 +133,39 @@ static void the_end_of_a_stream_is_told_once(void)
     check_free(reactor);
 }
 
+static void who_asks_for_the_end_alone_hears_of_nothing_else(void)
+{
+    awsgi_reactor *reactor = check_clocked();
+    awsgi_waitable waitable;
+    awsgi_wait wait, once;
+    check_turned t;
+    int pair[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    fill(pair[1]);
+    OK(awsgi_waitable_descriptor(reactor, pair[0], AWSGI_OWN, &waitable));
+    wait = again_and_again(reactor, waitable, AWSGI_READ_CLOSED, AWSGI_FOREVER, 1);
+    once = check_wait(reactor, waitable, AWSGI_HANGUP, 2);
+    for (int i = 0; i < 10; i++) {
+        fill(pair[1]);
+        check_none(reactor, 0);
+    }
+    CHECK(shutdown(pair[1], SHUT_WR) == 0);
+    check_more(check_one(reactor, 0), wait, AWSGI_READ_CLOSED);
+    check_none(reactor, 0);
+    CHECK(close(pair[1]) == 0);
+    check_turn(reactor, &t, 0);
+    CHECK(t.turn.done_n == 2);
+    for (size_t i = 0; i < 2; i++) {
+        if (t.done[i].wait == wait)
+            check_more(t.done[i], wait, AWSGI_READ_CLOSED | AWSGI_HANGUP);
+        else
+            CHECK(t.done[i].wait == once && t.done[i].ready == AWSGI_HANGUP);
+    }
+    check_none(reactor, 0);
+    check_free(reactor);
+}
+
 static void each_notify_of_an_event_completes_it(void)
 {
     awsgi_reactor *reactor = check_clocked();
@@ -447,6 +480,7 @@ int main(void)
     (void)close(ends[1]);
     what_is_ready_at_the_start_is_told_at_once();
     the_end_of_a_stream_is_told_once();
+    who_asks_for_the_end_alone_hears_of_nothing_else();
     each_notify_of_an_event_completes_it();
     each_expiration_of_a_timer_completes_it();
     what_is_not_delivered_is_merged();

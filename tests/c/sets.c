@@ -401,6 +401,124 @@ static void what_does_not_fit_comes_with_the_next_turn(void)
     check_free(reactor);
 }
 
+static void several_waitables_of_one_number_are_members_each(void)
+{
+    awsgi_reactor *reactor = check_clocked();
+    awsgi_watch set[3];
+    awsgi_completion done;
+    awsgi_member members[3];
+    size_t count;
+    int pair[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    for (int i = 0; i < 3; i++) {
+        set[i] = check_watch(0, i == 1 ? AWSGI_WRITABLE : AWSGI_READABLE);
+        OK(awsgi_waitable_descriptor(reactor, pair[0], 0, &set[i].waitable));
+    }
+    (void)check_start(reactor, set, 3, 3, 0, AWSGI_FOREVER, 0);
+    check_none(reactor, 0);
+    CHECK(write(pair[1], "x", 1) == 1);
+    done = check_one(reactor, 0);
+    CHECK(done.outcome == AWSGI_READY && done.members == 3);
+    OK(awsgi_completion_members(&done, members, 3, &count));
+    CHECK(count == 3);
+    for (int i = 0; i < 3; i++) {
+        CHECK(members[i].waitable == set[i].waitable);
+        CHECK(members[i].ready == set[i].interest);
+    }
+    check_free(reactor);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
+/* What a turn leaves is not lost, and a flood of one kind does not keep the other out. */
+static void a_small_budget_is_enough(uint32_t budget)
+{
+    enum { PIPES = 12 };
+    awsgi_reactor *reactor = check_clocked();
+    awsgi_watch set[PIPES];
+    awsgi_completion done[64];
+    awsgi_turn turn = AWSGI_TURN_INIT;
+    int ends[PIPES][2], turns = 0, sleeps = 0, ready = 0;
+
+    for (uint64_t i = 0; i < PIPES; i++) {
+        CHECK(pipe(ends[i]) == 0);
+        set[i] = check_watch(0, AWSGI_READABLE);
+        OK(awsgi_waitable_descriptor(reactor, ends[i][0], AWSGI_OWN, &set[i].waitable));
+        (void)check_start(reactor, &set[i], 1, 0, 0, AWSGI_FOREVER, 1);
+        (void)check_start(reactor, NULL, 0, 0, 0, 1 + i, 2);
+        CHECK(write(ends[i][1], "x", 1) == 1);
+    }
+    (void)check_start(reactor, set, PIPES, PIPES, 0, AWSGI_FOREVER, 3);
+    turn.done = done;
+    turn.done_cap = 64;
+    turn.budget = budget;
+    turn.now = PIPES;
+    do {
+        CHECK(turns++ < 4 * PIPES);
+        OK(awsgi_reactor_turn(reactor, &turn));
+        for (size_t i = 0; i < turn.done_n; i++) {
+            sleeps += done[i].user_data == 2;
+            ready += done[i].user_data != 2;
+        }
+        CHECK(sleeps >= turns || sleeps == PIPES);
+        CHECK(check_stats(reactor).waits == (uint64_t)(2 * PIPES + 1 - sleeps - ready));
+    } while (turn.flags & AWSGI_TURN_MORE);
+    CHECK(sleeps == PIPES && ready == PIPES + 1);
+    check_free(reactor);
+    for (int i = 0; i < PIPES; i++)
+        (void)close(ends[i][1]);
+}
+
+/* Whatever two things happen to a wait before it is delivered, the first is what it tells. */
+static void the_first_decision_stands(void)
+{
+    enum { READY, TIMEOUT, CANCEL, CLOSE, CLOSE_ALL, WAYS };
+    static const uint8_t outcomes[WAYS] = { AWSGI_READY, AWSGI_TIMED_OUT, AWSGI_CANCELLED,
+                                            AWSGI_CLOSED, AWSGI_CLOSED };
+
+    for (int first = 0; first < WAYS; first++) {
+        for (int second = 0; second < WAYS; second++) {
+            for (int with = 0; with < 2; with++) {
+                mixed m = open_mixed();
+                awsgi_wait wait = check_start(m.reactor, m.set, with ? MIXED : 1, 1, 0, 1500, 0);
+                awsgi_completion done;
+                check_turned t;
+
+                for (int i = 0; i < 2; i++) {
+                    switch (i == 0 ? first : second) {
+                    case READY:
+                        /* It may be gone already. */
+                        if (first != CLOSE)
+                            make_ready(&m, EVENT);
+                        break;
+                    case TIMEOUT:
+                        m.now = 1500;
+                        break;
+                    case CANCEL:
+                        OK(awsgi_wait_cancel(wait));
+                        break;
+                    case CLOSE:
+                        if (i == 0 || first != CLOSE)
+                            OK(awsgi_waitable_close(m.set[EVENT].waitable));
+                        break;
+                    default:
+                        OK(awsgi_reactor_close(m.reactor));
+                    }
+                    check_turn_with(m.reactor, &t, m.now, 0, 0);
+                }
+                done = check_one(m.reactor, m.now);
+                CHECK(done.wait == wait && done.outcome == outcomes[first]);
+                CHECK(done.members == (first == READY));
+                CHECK(done.ready == (first == READY ? AWSGI_READABLE : 0));
+                ANSWERS(AWSGI_E_STALE, awsgi_wait_cancel(wait));
+                check_none(m.reactor, m.now);
+                close_mixed(&m);
+            }
+        }
+    }
+}
+
 static void the_largest_set_holds_65535_and_no_more(void)
 {
     enum { LARGEST = 65535 };
@@ -467,6 +585,10 @@ int main(void)
     a_sleep_has_no_members();
     a_member_that_was_closed_since_has_no_name();
     what_does_not_fit_comes_with_the_next_turn();
+    the_first_decision_stands();
+    several_waitables_of_one_number_are_members_each();
+    for (uint32_t budget = 1; budget <= 16; budget++)
+        a_small_budget_is_enough(budget);
     the_largest_set_holds_65535_and_no_more();
     return 0;
 }

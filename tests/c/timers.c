@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <poll.h>
+#include <pthread.h>
 
 static void wake(void *data)
 {
@@ -357,6 +358,61 @@ static void the_nested_descriptor_tells_of_deadlines(void)
     check_free(reactor);
 }
 
+static void *notify_it(void *event)
+{
+    OK(awsgi_notify(*(awsgi_waitable *)event, AWSGI_READABLE));
+    return NULL;
+}
+
+/* A deadline of centuries is neither now nor refused, and what comes before it wakes. */
+static void a_distant_deadline_is_waited_for(uint32_t mode)
+{
+    static const uint64_t far[] = { UINT64_C(1) << 53, UINT64_C(1) << 62, UINT64_C(1) << 63,
+                                    AWSGI_FOREVER - 1 };
+
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        awsgi_reactor_options options = AWSGI_REACTOR_OPTIONS_INIT;
+        awsgi_reactor *reactor;
+        awsgi_waitable event;
+        pthread_t thread;
+        check_turned t;
+
+        options.mode = mode;
+        OK(awsgi_reactor_new(&options, &reactor));
+        OK(awsgi_waitable_event(reactor, 0, &event));
+        (void)check_start(reactor, NULL, 0, 0, 0, far[i], 1);
+        (void)check_wait(reactor, timer_of(reactor, far[i], far[i]), AWSGI_READABLE, 2);
+        check_turn(reactor, &t, 0);
+        CHECK(t.turn.done_n == 0 && t.turn.next_deadline == far[i]);
+        (void)check_wait(reactor, event, AWSGI_READABLE, 3);
+        CHECK(pthread_create(&thread, NULL, notify_it, &event) == 0);
+        if (mode == AWSGI_OWNED) {
+            awsgi_turn turn = AWSGI_TURN_INIT;
+
+            turn.done = t.done;
+            turn.done_cap = 1;
+            do
+                OK(awsgi_reactor_turn(reactor, &turn));
+            while (turn.done_n == 0);
+            CHECK(turn.next_deadline == far[i]);
+        } else {
+            struct pollfd watched = { -1, POLLIN, 0 };
+
+            OK(awsgi_reactor_fd(reactor, &watched.fd));
+            do {
+                CHECK(poll(&watched, 1, (int)(PATIENCE / MS)) == 1);
+                check_turn(reactor, &t, 0);
+            } while (t.turn.done_n == 0);
+            for (int j = 0; j < 3 && poll(&watched, 1, 0) == 1; j++)
+                check_none(reactor, 0);
+            CHECK(poll(&watched, 1, 0) == 0);
+        }
+        CHECK(t.done[0].user_data == 3);
+        CHECK(pthread_join(thread, NULL) == 0);
+        check_free(reactor);
+    }
+}
+
 int main(void)
 {
     for (uint32_t mode = AWSGI_NESTED; mode <= AWSGI_DELEGATED; mode++) {
@@ -373,5 +429,7 @@ int main(void)
     owned_mode_is_never_early();
     an_owned_turn_blocks_until_its_deadline();
     the_nested_descriptor_tells_of_deadlines();
+    a_distant_deadline_is_waited_for(AWSGI_OWNED);
+    a_distant_deadline_is_waited_for(AWSGI_NESTED);
     return 0;
 }

@@ -180,6 +180,7 @@ impl Core {
             let (handle, how) = (entry.handle, entry.how);
             if owned {
                 entry.owner = NIL;
+                self.closing.push(handle as i32);
             }
             if !told.is_empty() {
                 let known_as = if known { slot } else { entry.first };
@@ -374,7 +375,14 @@ impl Core {
 
     /// A descriptor that the host has stopped watching, or never watched, to be closed now.
     pub(crate) fn next_closable(&mut self) -> Option<i32> {
-        self.closable.pop()
+        let fd = self.closable.pop()?;
+        self.closing.retain(|other| *other != fd);
+        Some(fd)
+    }
+
+    /// Whether a descriptor is open only until the host has stopped watching it.
+    pub(crate) fn is_closing(&self, fd: i32) -> bool {
+        self.closing.contains(&fd)
     }
 
     /// The host has applied what it fetched.

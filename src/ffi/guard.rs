@@ -148,6 +148,26 @@ pub(super) unsafe fn string<'a>(
         .map_err(|_| Error::new(Status::Invalid, format!("{what} is not UTF-8: give it in UTF-8")))
 }
 
+/// The size with which a structure begins, and which has to be at least `least`.
+///
+/// # Safety
+///
+/// `place` is NULL or points to a structure whose first field is its size in bytes.
+pub(super) unsafe fn size<T>(place: *const T, least: usize, what: &'static str) -> Result<usize> {
+    if place.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the structure begins with its size.
+    let size = unsafe { place.cast::<usize>().read() };
+    if size < least || size > 1 << 16 {
+        return Err(Error::new(
+            Status::Invalid,
+            format!("the size of {what} is {size}: set it with its _INIT macro"),
+        ));
+    }
+    Ok(size)
+}
+
 /// Reads a structure that begins with its size. One that is shorter than ours, from a program
 /// compiled earlier, reads as if the rest were zero; one that is longer, from a program compiled
 /// later, may ask for nothing we do not know.
@@ -161,17 +181,8 @@ pub(super) unsafe fn sized<T: Copy>(
     first: usize,
     what: &'static str,
 ) -> Result<T> {
-    if place.is_null() {
-        return Err(null(what));
-    }
-    // SAFETY: the structure begins with its size.
-    let size = unsafe { place.cast::<usize>().read() };
-    if size < first || size > 1 << 16 {
-        return Err(Error::new(
-            Status::Invalid,
-            format!("the size of {what} is {size}: set it with its _INIT macro"),
-        ));
-    }
+    // SAFETY: as the caller vouches.
+    let size = unsafe { size(place, first, what)? };
     // SAFETY: the structure has `size` bytes, and a `T` may be all zeros; not more than a `T` is
     // written.
     unsafe {
@@ -204,18 +215,9 @@ pub(super) unsafe fn sized<T: Copy>(
 /// `place` is NULL or points to a structure of integers whose first field is its size in bytes, and
 /// so is a `T`.
 pub(super) unsafe fn fill<T: Copy>(place: *mut T, what: &'static str, value: T) -> Result<()> {
-    if place.is_null() {
-        return Err(null(what));
-    }
     let head = size_of::<usize>();
-    // SAFETY: the structure begins with its size.
-    let size = unsafe { place.cast::<usize>().read() };
-    if size < head || size > 1 << 16 {
-        return Err(Error::new(
-            Status::Invalid,
-            format!("the size of {what} is {size}: set it with its _INIT macro"),
-        ));
-    }
+    // SAFETY: as the caller vouches.
+    let size = unsafe { size(place, head, what)? };
     let known = size.min(size_of::<T>());
     // SAFETY: the structure has `size` bytes, of which those behind its size are written; not more
     // than a `T` is read.

@@ -19,12 +19,13 @@ help:
 	@echo '  BIND=ADDR:PORT           ... on another address'
 	@echo 'make test                  run everything that decides whether a change is good'
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
+	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
 	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
 	@echo 'make build                 the command, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo 'make uninstall             take away what install put there'
-	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep or bench'
+	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz or bench'
 	@echo 'make clean                 delete what was built'
 
 deps:
@@ -50,6 +51,10 @@ test:
 test-deep:
 	@scripts/deps deep
 	@scripts/test-deep $(ONLY)
+
+fuzz:
+	@scripts/deps fuzz
+	@scripts/fuzz $(or $(SECONDS),60)
 
 # The servers that are measured run the demo application.
 BENCH = $(CARGO) bench --quiet --features cli --bench awsgi --
@@ -98,4 +103,4 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: help deps build command serve test test-deep bench sleepers library install uninstall clean
+.PHONY: help deps build command serve test test-deep fuzz bench sleepers library install uninstall clean

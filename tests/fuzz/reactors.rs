@@ -367,7 +367,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     for change in &changes[..turn.changes_n] {
         check_change(at, change);
     }
-    check_deadline(at, &turn);
+    check_under_way(at, &turn);
     if turn.flags & AWSGI_TURN_CLOSED != 0 {
         check_closed(at);
     }
@@ -418,21 +418,32 @@ fn check_change(reactor: usize, change: &awsgi_watch_change) {
     });
 }
 
-/// No wait that is under way is due before the next turn.
-fn check_deadline(reactor: usize, turn: &awsgi_turn) {
+/// What is still under way was not ended, and is not due before the next turn.
+fn check_under_way(reactor: usize, turn: &awsgi_turn) {
     if turn.flags & AWSGI_TURN_MORE != 0 {
         return;
     }
     world(|world| {
+        if world.guessed {
+            return;
+        }
+        let closing = world.reactors[reactor].closing;
         for wait in &world.waits {
-            if wait.reactor == reactor && wait.state == WaitState::UnderWay && !world.guessed {
-                assert!(
-                    turn.next_deadline <= wait.deadline,
-                    "the next turn, at {}, is late for a wait until {}",
-                    turn.next_deadline,
-                    wait.deadline
-                );
+            if wait.reactor != reactor || wait.state != WaitState::UnderWay {
+                continue;
             }
+            assert!(
+                turn.next_deadline <= wait.deadline,
+                "the next turn, at {}, is late for a wait until {}",
+                turn.next_deadline,
+                wait.deadline
+            );
+            let closed = closing
+                || wait.set.iter().any(|member| {
+                    let at = world.waitable_of[&member.waitable];
+                    world.waitables[at].life == Life::Gone
+                });
+            assert!(!wait.cancelled && !closed, "a wait that was ended did not complete");
         }
     });
 }

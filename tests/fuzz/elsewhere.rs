@@ -101,6 +101,7 @@ pub fn notify_during_a_turn() {
     let stop = byte() == 0xff;
     let pointer = reactor_pointer();
     let address = pointer as usize;
+    world(|world| world.notifying = true);
     both(
         move || {
             for _ in 0..times {
@@ -118,5 +119,6 @@ pub fn notify_during_a_turn() {
         },
         || reactors::turn_at(pointer),
     );
+    world(|world| world.notifying = false);
     world(|world| world.reactors.iter_mut().for_each(|reactor| reactor.noisy = true));
 }

@@ -225,6 +225,9 @@ fn is_readable(fd: i32) -> bool {
 /// Whether the host was told to turn; `None` where it need not be, or where another thread tells.
 fn was_signalled(pointer: *mut awsgi_reactor) -> Option<bool> {
     let Standing::Ours(at) = standing(pointer) else { return None };
+    if world(|world| world.notifying) {
+        return None;
+    }
     let (mode, flags, calls_back, woken) = world(|world| {
         let reactor = &world.reactors[at];
         let woken = reactor.hook.woken.load(Ordering::SeqCst);

@@ -98,6 +98,8 @@ pub struct World {
     pub wait_of: HashMap<u64, usize>,
     /// A call met an object whose token was guessed: the counts are not to be relied on.
     pub guessed: bool,
+    /// The second thread notifies at this moment.
+    pub notifying: bool,
     /// The steps that run, innermost last: reactor and exchange.
     pub steps: Vec<(usize, usize)>,
     /// The reactors that are being turned, innermost last.

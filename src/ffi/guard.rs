@@ -203,6 +203,8 @@ pub(super) unsafe fn sized<T: Copy>(
             (&raw mut value).cast::<u8>(),
             size.min(size_of::<T>()),
         );
+        // The copy is no larger than it is, so that who takes it for the original reads no further.
+        (&raw mut value).cast::<usize>().write(size.min(size_of::<T>()));
         Ok(value)
     }
 }
@@ -272,7 +274,8 @@ mod tests {
         let yesterday = read(&[16, 7]).unwrap();
         assert_eq!((yesterday.size, yesterday.old, yesterday.new), (16, 7, 0));
         assert_eq!(read(&[24, 7, 8]).unwrap().new, 8);
-        assert_eq!(read(&[40, 7, 8, 0, 0]).unwrap().new, 8);
+        let tomorrow = read(&[40, 7, 8, 0, 0]).unwrap();
+        assert_eq!((tomorrow.size, tomorrow.old, tomorrow.new), (24, 7, 8));
         assert_eq!(read(&[40, 7, 8, 0, 9]).err().unwrap().status(), Status::Unsupported);
         assert_eq!(read(&[8, 7, 8]).err().unwrap().status(), Status::Invalid);
         // SAFETY: NULL is one of the things it checks.

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 
 use super::completion::awsgi_completion;
-use super::guard::{array, fill, flags, guard, null, out, sized};
+use super::guard::{array, fill, flags, guard, null, out, size, sized};
 use super::status::awsgi_status;
 use super::token::{awsgi_os_handle, awsgi_slice, awsgi_waitable};
 use super::waitable::{AWSGI_LEVEL, AWSGI_ONCE};
@@ -383,14 +383,20 @@ pub unsafe extern "C" fn awsgi_reactor_turn(
     turn: *mut awsgi_turn,
 ) -> awsgi_status {
     guard(|| {
+        // SAFETY: the caller vouches for the pointer.
+        unsafe { size(turn, size_of::<awsgi_turn>(), "turn")? };
+        // SAFETY: `size` has checked that it is not NULL and as large as ours. Its results are
+        // zeroed first, also for what a later header asks.
+        unsafe {
+            (*turn).done_n = 0;
+            (*turn).changes_n = 0;
+            (*turn).next_deadline = 0;
+            (*turn).flags = 0;
+        }
         // SAFETY: the caller vouches for the pointer; the structure is integers and pointers.
         let given = unsafe { sized(turn, size_of::<awsgi_turn>(), "turn")? };
-        // SAFETY: `sized` has checked that `turn` is not NULL and as large as ours.
+        // SAFETY: as above.
         let turn = unsafe { &mut *turn };
-        turn.done_n = 0;
-        turn.changes_n = 0;
-        turn.next_deadline = 0;
-        turn.flags = 0;
         // SAFETY: only checked for NULL and length; written below through the raw pointer.
         unsafe { array(given.done, given.done_cap, "turn.done")? };
         // SAFETY: as above.

@@ -580,15 +580,13 @@ impl Core {
             index,
             ready,
         };
-        if self.slots.is_live(token) {
-            // The next completion of it may have begun.
-            return if wait.flags.has(Flags::MULTISHOT) && completion.more {
-                Ok(vec![named(0, &wait.node, completion.ready)])
-            } else {
-                Err(gone())
-            };
+        let spent = wait.flags.has(Flags::SPENT) && wait.generation == token.generation();
+        let lives = self.slots.is_live(token);
+        // The next completion of it may have begun, or even been the last, in the same turn.
+        if completion.more && wait.flags.has(Flags::MULTISHOT) && (lives || spent) {
+            return Ok(vec![named(0, &wait.node, completion.ready)]);
         }
-        if !wait.flags.has(Flags::SPENT) || wait.generation != token.generation() {
+        if lives || !spent {
             return Err(gone());
         }
         if wait.flags.has(Flags::MULTISHOT) && completion.more {

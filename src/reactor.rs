@@ -19,7 +19,7 @@ pub use tokens::{
     waitable_describe, waitable_label, waitable_take,
 };
 
-use crate::core::slots::stale;
+use crate::core::slots::{prepare_answers, stale};
 use crate::core::{Completion, Deadline, How, New, Owner, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
 use crate::sources::handle::{self, OsHandle};
@@ -315,6 +315,7 @@ impl Reactor {
     fn with_selectors(options: &ReactorOptions, selectors: Factory) -> Result<Reactor> {
         options.check()?;
         let forks = fork::forks();
+        prepare_answers();
         let cell = ReactorCell::unused()?;
         let made = cell.state.adopt().and_then(|()| {
             cell.forks.store(forks, Ordering::Relaxed);

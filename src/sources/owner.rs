@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 
 /// A number for the calling thread, different from that of any other thread of the process.
 pub(crate) fn thread_id() -> u64 {
@@ -91,21 +91,21 @@ impl<T> OwnerCell<T> {
     }
 }
 
-#[cold]
 fn elsewhere() -> Error {
-    Error::new(
+    static ELSEWHERE: Fixed = Fixed::new(
         Status::Thread,
         "the call belongs to the thread that owns the reactor: make it there, or use an event and \
          awsgi_notify",
-    )
+    );
+    ELSEWHERE.error()
 }
 
-#[cold]
 fn inside() -> Error {
-    Error::new(
+    static INSIDE: Fixed = Fixed::new(
         Status::Reentrant,
         "the reactor is in the middle of a call: make this one after it has returned",
-    )
+    );
+    INSIDE.error()
 }
 
 /// The value in the hands of its owner.

@@ -124,7 +124,7 @@ impl Core {
     }
 
     /// A wait for one waitable.
-    #[inline]
+    #[inline(always)] // One of the three ways of every wait; a call would cost as much again.
     pub(crate) fn start_one(
         &mut self,
         mut node: Node,
@@ -163,7 +163,7 @@ impl Core {
 
     /// Makes the wait itself, with its deadline and in its owner's list. Fails only where there is
     /// no slot left.
-    #[inline]
+    #[inline(always)]
     fn add(
         &mut self,
         owner: Owner,
@@ -551,6 +551,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn free_spent(&mut self, slot: u32) {
         self.free_set(slot);
         self.free(slot);

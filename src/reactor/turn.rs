@@ -126,7 +126,14 @@ impl State {
         let mut room = capacity;
         for (name, readiness) in events.iter() {
             if room > 0 {
-                if let Some(completion) = self.at_once(name, readiness) {
+                if let Some(direct) = self.descriptors.direct(name, self.core.epoch()) {
+                    let ready = readiness & direct.seen;
+                    if !ready.is_empty() {
+                        sink(direct.completion(ready, true));
+                        room -= 1;
+                        continue;
+                    }
+                } else if let Some(completion) = self.at_once(name, readiness) {
                     sink(completion);
                     room -= 1;
                     continue;
@@ -147,12 +154,7 @@ impl State {
     }
 
     /// The completion of a report that comes to one and nothing else.
-    #[inline(always)] // It is the way of most events, and has no other caller.
     fn at_once(&mut self, name: usize, readiness: Readiness) -> Option<Completion> {
-        if let Some(direct) = self.descriptors.direct(name, self.core.epoch()) {
-            let ready = readiness & direct.seen;
-            return (!ready.is_empty()).then(|| direct.completion(ready, true));
-        }
         let waitable = self.descriptors.only_waitable(name)?;
         let completion = self.core.ready_at_once(waitable, readiness)?;
         self.descriptors.useful(name as u32 as RawFd);

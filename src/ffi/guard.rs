@@ -101,6 +101,7 @@ pub(super) unsafe fn out_if_wanted<'a, T: Default>(place: *mut T) -> Option<&'a 
 /// # Safety
 ///
 /// `data` points to `len` elements that live and do not change for `'a`, or `len` is 0.
+#[inline]
 pub(super) unsafe fn array<'a, T>(
     data: *const T,
     len: usize,
@@ -259,6 +260,7 @@ pub(super) unsafe fn fill<T: Copy>(place: *mut T, what: &'static str, value: T) 
 }
 
 /// Refuses flags that are not known.
+#[inline]
 pub(super) fn flags(given: u32, known: u32, what: &'static str) -> Result<()> {
     if given & !known == 0 {
         return Ok(());

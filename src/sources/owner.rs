@@ -15,11 +15,14 @@ pub(crate) fn thread_id() -> u64 {
         // Made without a look whether it is there yet, which would cost more than all else here.
         static ID: Cell<u64> = const { Cell::new(NOBODY) };
     }
-    ID.with(|id| {
-        if id.get() == NOBODY {
-            id.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
+    #[cold]
+    fn choose(id: &Cell<u64>) -> u64 {
+        id.set(NEXT.fetch_add(1, Ordering::Relaxed));
         id.get()
+    }
+    ID.with(|id| match id.get() {
+        NOBODY => choose(id),
+        known => known,
     })
 }
 

@@ -349,7 +349,7 @@ impl Core {
     }
 
     /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
-    #[inline]
+    #[inline(always)] // Of a sleep it is three lines.
     pub(crate) fn forget(&mut self, slot: u32) -> Owner {
         let wait = self.wait(slot);
         if wait.outcome.is_none() && wait.owner == NIL && wait.flags.is_sleep() {

@@ -590,10 +590,6 @@ impl Core {
         if lives || !spent {
             return Err(gone());
         }
-        if wait.flags.has(Flags::MULTISHOT) && completion.more {
-            // The node holds what came with the last completion.
-            return Ok(vec![named(0, &wait.node, completion.ready)]);
-        }
         let nodes: &[Node] = if wait.flags.has(Flags::ONE) {
             std::slice::from_ref(&wait.node)
         } else if wait.flags.has(Flags::MANY) {

@@ -238,6 +238,8 @@ pub struct Report {
 #[derive(Clone)]
 pub struct Reactor {
     cell: &'static ReactorCell,
+    /// Which reactor of its number it is.
+    life: u32,
     /// Bound to the thread on which it was made or adopted.
     thread: PhantomData<*const ()>,
 }
@@ -334,7 +336,7 @@ impl Reactor {
     }
 
     pub(crate) fn from_cell(cell: &'static ReactorCell) -> Reactor {
-        Reactor { cell, thread: PhantomData }
+        Reactor { cell, life: cell.life.load(Ordering::Relaxed), thread: PhantomData }
     }
 
     #[cfg(feature = "ffi")]
@@ -343,7 +345,14 @@ impl Reactor {
     }
 
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+        self.check()?;
         self.cell.with(f)
+    }
+
+    /// Refuses a handle that outlived its reactor, also where another has the number now.
+    #[inline]
+    fn check(&self) -> Result<()> {
+        if self.cell.life.load(Ordering::Relaxed) == self.life { Ok(()) } else { Err(stale()) }
     }
 
     /// Refuses what a step may not do to the reactor that runs it.
@@ -390,6 +399,7 @@ impl Reactor {
     ///
     /// `Thread` elsewhere than where the reactor's functions may be called.
     pub fn now(&self) -> Result<u64> {
+        self.check()?;
         if !self.cell.is_owner() && crate::gateway::runs_here(self.cell.number) {
             return Ok(self.cell.now());
         }
@@ -403,14 +413,8 @@ impl Reactor {
         &self,
         work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
     ) -> Result<u64> {
-        if !self.cell.is_owner() && crate::gateway::runs_here(self.cell.number) {
-            let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
-            return crate::gateway::through_owner(self.cell, work).unwrap_or_else(|| Err(stale()));
-        }
-        self.cell.enter(|state| {
-            let caller = Caller::Owner(state.running);
-            work(state, caller)
-        })
+        self.check()?;
+        act_on(self.cell, work)
     }
 
     /// Makes a waitable of a descriptor. Nothing is armed, and nothing about the descriptor is
@@ -569,6 +573,7 @@ impl Reactor {
     /// # }
     /// ```
     pub fn wait_start(&self, spec: &WaitSpec<'_>) -> Result<Token> {
+        self.check()?;
         self.cell.enter(|state| state.start_wait(spec, Owner::Host))
     }
 
@@ -632,7 +637,7 @@ impl Reactor {
     /// Has the blocking turn return, or the next one, and say so. Any thread may do so through a
     /// [`Stopper`].
     pub fn stopper(&self) -> Stopper {
-        Stopper { cell: self.cell }
+        Stopper { cell: self.cell, life: self.life }
     }
 
     /// What it has done so far.
@@ -669,6 +674,7 @@ impl Reactor {
         let state = self.cell.state.with(|state| state.take())?;
         if let Some(mut state) = state {
             self.cell.live.store(false, Ordering::Release);
+            self.cell.life.fetch_add(1, Ordering::Relaxed);
             state.end();
         }
         self.cell.signal.close();
@@ -676,6 +682,22 @@ impl Reactor {
         self.cell.give_back();
         Ok(())
     }
+}
+
+/// Does something for the caller, by a reactor's cell; see [`Reactor::act`].
+#[inline]
+fn act_on(
+    cell: &'static ReactorCell,
+    work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
+) -> Result<u64> {
+    if !cell.is_owner() && crate::gateway::runs_here(cell.number) {
+        let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
+        return crate::gateway::through_owner(cell, work).unwrap_or_else(|| Err(stale()));
+    }
+    cell.enter(|state| {
+        let caller = Caller::Owner(state.running);
+        work(state, caller)
+    })
 }
 
 /// The turn is over, however it ends.
@@ -695,13 +717,16 @@ impl Drop for Turning<'_> {
 #[derive(Clone, Copy)]
 pub struct Stopper {
     cell: &'static ReactorCell,
+    /// Which reactor of its number it stops.
+    life: u32,
 }
 
 impl Stopper {
     /// The blocking turn returns, or the next one does, and says that it was stopped. In a forked
-    /// child it does nothing.
+    /// child, and after the reactor is gone, it does nothing.
     pub fn stop(&self) {
-        if self.cell.check_not_forked().is_err() {
+        let gone = self.cell.life.load(Ordering::Relaxed) != self.life;
+        if gone || self.cell.check_not_forked().is_err() {
             return;
         }
         self.cell.stop.store(true, Ordering::SeqCst);

@@ -1,13 +1,19 @@
 //! The reactor on real descriptors, clocks and threads.
 
+use std::future::Future;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use awsgi::{
     Completion, Deadline, Mode, Outcome, Reactor, ReactorOptions, Readiness, Report, Status, Token,
-    Turn, WaitSpec, Watch, notify, wait_cancel, wait_forget, waitable_close, waitable_take,
+    Turn, WaitSpec, Waiting, Watch, notify, wait_cancel, wait_forget, waitable_close,
+    waitable_take,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -497,7 +503,7 @@ fn a_reactor_is_freed_only_when_it_is_closed_and_empty() {
     assert_eq!(done[0].outcome, Outcome::Closed);
     assert!(report.closed);
     reactor.free().unwrap();
-    assert_eq!(reactor.free().unwrap_err().status(), Status::Thread);
+    assert_eq!(reactor.free().unwrap_err().status(), Status::Stale);
 }
 
 #[test]
@@ -736,5 +742,63 @@ fn urgent_data_is_not_taken_for_other_data() {
     let readable = readable(waitable);
     reactor.wait_start(&WaitSpec::any(&readable)).unwrap();
     assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+    end(reactor);
+}
+
+/// Counts how often its task is woken.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Woken {
+    fn times(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn look(waiting: &mut Pin<Box<Waiting>>, waker: &Waker) -> Poll<awsgi::Result<Completion>> {
+    waiting.as_mut().poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn a_handle_or_future_that_outlived_its_reactor_does_not_reach_the_next_one() {
+    let reactor = owned();
+    let handle = reactor.clone();
+    let stopper = reactor.stopper();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let mut old = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+    let mut older = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+    assert!(look(&mut old, Waker::noop()).is_pending());
+    assert!(look(&mut older, Waker::noop()).is_pending());
+    end(reactor);
+    assert_eq!(handle.stats().unwrap_err().status(), Status::Stale);
+
+    // It takes the number that has just become free.
+    let reactor = owned();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let event = reactor.event().unwrap();
+    let mut new = Box::pin(reactor.wait(&WaitSpec::any(&readable(event))));
+    assert!(look(&mut new, &waker).is_pending());
+    let Poll::Ready(Err(error)) = look(&mut old, Waker::noop()) else { panic!("it is gone") };
+    assert_eq!(error.status(), Status::Stale);
+    drop((old, older));
+    for refused in [handle.close(), handle.now().map(drop), handle.event().map(drop)] {
+        assert_eq!(refused.unwrap_err().status(), Status::Stale);
+    }
+    assert_eq!(handle.clone().free().unwrap_err().status(), Status::Stale);
+    stopper.stop();
+
+    notify(event, Readiness::READABLE).unwrap();
+    assert!(!turn(&reactor).1.stopped);
+    assert_eq!(woken.times(), 1);
+    let Poll::Ready(Ok(done)) = look(&mut new, &waker) else { panic!("it is ready") };
+    assert_eq!(done.outcome, Outcome::Ready);
     end(reactor);
 }

@@ -21,6 +21,8 @@ pub(crate) struct ReactorCell {
     /// A reactor has this number.
     pub(super) live: AtomicBool,
     pub(super) forks: AtomicU32,
+    /// Which reactor of this number it is: tells a handle that outlived its own from one of the next.
+    pub(super) life: AtomicU32,
     /// What the host said last that the time is, where the host's clock counts; else NO_CLOCK.
     host_clock: AtomicU64,
     pub(super) state: OwnerCell<Option<Box<State>>>,
@@ -58,6 +60,7 @@ impl ReactorCell {
             stop: AtomicBool::new(false),
             live: AtomicBool::new(false),
             forks: AtomicU32::new(0),
+            life: AtomicU32::new(0),
             host_clock: AtomicU64::new(NO_CLOCK),
             state: OwnerCell::new(None),
         }))

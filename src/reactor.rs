@@ -8,6 +8,7 @@ mod turn;
 
 use std::marker::PhantomData;
 use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -601,21 +602,18 @@ impl Reactor {
         self.outside_step("turn")?;
         let budget = if turn.budget == 0 { BUDGET } else { turn.budget };
         self.with(|state| state.turning = true)?;
-        let _turning = Turning(self);
+        let mut turning = Turning { reactor: self, over: false };
         let report = self
             .with(|state| state.harvest(turn, budget, &mut sink))?
             .and_then(|harvest| {
-                harvest.wakers.into_iter().for_each(Waker::wake);
+                wake(harvest.wakers);
                 self.run_steps(harvest.steps)?;
                 Ok(harvest.completions)
             })
             .and_then(|done| {
                 self.with(|state| state.deliver(turn, done, &mut sink, &mut watch))?
             });
-        if report.is_err() {
-            // The host may sleep after this turn as after any other.
-            self.with(|state| state.turn_again())?;
-        }
+        turning.over = report.is_ok();
         report
     }
 
@@ -700,15 +698,36 @@ fn act_on(
     })
 }
 
-/// The turn is over, however it ends.
-struct Turning<'a>(&'a Reactor);
+/// Wakes tasks; one whose waker panics does not keep the others asleep.
+fn wake(wakers: Vec<Waker>) {
+    let mut panicked = None;
+    for waker in wakers {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            panicked.get_or_insert(panic);
+        }
+    }
+    if let Some(panic) = panicked {
+        resume_unwind(panic);
+    }
+}
+
+/// A turn that is under way, however it ends.
+struct Turning<'a> {
+    reactor: &'a Reactor,
+    /// It came to its end.
+    over: bool,
+}
 
 impl Drop for Turning<'_> {
     fn drop(&mut self) {
         // Fails only in a forked child, where no turn goes on.
-        let _ = self.0.with(|state| {
+        let _ = self.reactor.with(|state| {
             state.turning = false;
             state.running = None;
+            if !self.over {
+                // The host may sleep after this turn as after any other.
+                state.turn_again();
+            }
         });
     }
 }

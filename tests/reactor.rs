@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -800,5 +800,79 @@ fn a_handle_or_future_that_outlived_its_reactor_does_not_reach_the_next_one() {
     assert_eq!(woken.times(), 1);
     let Poll::Ready(Ok(done)) = look(&mut new, &waker) else { panic!("it is ready") };
     assert_eq!(done.outcome, Outcome::Ready);
+    end(reactor);
+}
+
+/// A task whose waker panics.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that fails");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_task_asleep_and_no_notify_silent() {
+    let reactor = nested();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let panicking = Waker::from(Arc::new(Panicking));
+    let mut futures = Vec::new();
+    for waker in [&waker, &panicking, &waker] {
+        let mut future = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+        assert!(look(&mut future, waker).is_pending());
+        futures.push(future);
+    }
+    notify(event, Readiness::READABLE).unwrap();
+    let turned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| glance(&reactor)));
+    assert!(turned.is_err());
+    assert_eq!(woken.times(), 2);
+    for future in &mut futures {
+        assert!(look(future, &waker).is_ready());
+    }
+
+    // The host sleeps after that turn, too, and is woken.
+    assert!(polls_readable(reactor.fd().unwrap(), 5000));
+    end(reactor);
+}
+
+/// A task that holds a future, and is held by wakers.
+struct Holding(#[allow(dead_code)] Mutex<Option<Held>>);
+
+struct Held(#[allow(dead_code)] Pin<Box<Waiting>>);
+
+// SAFETY: it stays on the thread of its test, as the task does; `Waker` wants it said.
+unsafe impl Send for Held {}
+
+impl Wake for Holding {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_task_dropped_with_its_last_waker_forgets_its_waits() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let wait = |waker: &Waker| {
+        let mut future = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+        assert!(look(&mut future, waker).is_pending());
+        future
+    };
+    let task = || {
+        let held = Held(wait(Waker::noop()));
+        Waker::from(Arc::new(Holding(Mutex::new(Some(held)))))
+    };
+    // The reactor has the last one: it goes when another takes its place, and with the future.
+    let mut future = wait(&task());
+    assert_eq!(reactor.stats().unwrap().waits, 2);
+    assert!(look(&mut future, Waker::noop()).is_pending());
+    assert_eq!(reactor.stats().unwrap().waits, 1);
+    assert!(look(&mut future, &task()).is_pending());
+    assert_eq!(reactor.stats().unwrap().waits, 2);
+    drop(future);
+    assert_eq!(reactor.stats().unwrap().waits, 0);
     end(reactor);
 }

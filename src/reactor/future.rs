@@ -78,33 +78,26 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Completion>> {
         let this = &mut *self;
-        let waker = context.waker();
+        // Wakers are made and dropped with nothing borrowed: the last one of a task drops it, and
+        // with it other futures that wait here.
+        let task = Task::Waiting(context.waker().clone());
         let Some((key, _)) = this.started else {
             let spec = this.question.spec();
-            this.started = Some(this.reactor.with(|state| {
-                let key = state.tasks.0.insert(Task::Waiting(waker.clone()));
+            let (started, _refused) = this.reactor.with(|state| {
+                let key = state.tasks.0.insert(task);
                 match state.start_wait(&spec, Owner::Task(key as u32)) {
-                    Ok(wait) => Ok((key as u32, wait)),
-                    Err(error) => {
-                        state.tasks.0.remove(key);
-                        Err(error)
-                    }
+                    Ok(wait) => (Ok((key as u32, wait)), None),
+                    Err(error) => (Err(error), Some(state.tasks.0.remove(key))),
                 }
-            })??);
+            })?;
+            this.started = Some(started?);
             return Poll::Pending;
         };
-        let done = this.reactor.with(|state| {
-            let task = &mut state.tasks.0[key as usize];
-            if let Task::Waiting(known) = task {
-                known.clone_from(waker);
-                return None;
-            }
-            match state.tasks.0.remove(key as usize) {
-                Task::Done(completion, members) => Some((completion, members)),
-                Task::Waiting(_) => unreachable!("it is done"),
-            }
+        let before = this.reactor.with(|state| match &mut state.tasks.0[key as usize] {
+            waiting @ Task::Waiting(_) => std::mem::replace(waiting, task),
+            Task::Done(..) => state.tasks.0.remove(key as usize),
         })?;
-        let Some((completion, members)) = done else { return Poll::Pending };
+        let Task::Done(completion, members) = before else { return Poll::Pending };
         this.started = None;
         this.members = members;
         Poll::Ready(Ok(completion))
@@ -116,12 +109,14 @@ impl Drop for Waiting {
         let Some((key, wait)) = self.started else { return };
         // Fails if the reactor is gone, or another thread's by now: nothing is left to be forgotten
         // there, or nobody to wake.
-        let _ = self.reactor.with(|state| {
+        let ended = self.reactor.with(|state| {
             if let Ok(slot) = state.core.find(wait, Kind::Wait) {
                 state.core.forget(slot);
                 state.work_outside();
             }
-            state.tasks.0.try_remove(key as usize);
+            state.tasks.0.try_remove(key as usize)
         });
+        // Its waker, with nothing borrowed.
+        drop(ended);
     }
 }

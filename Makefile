@@ -21,12 +21,13 @@ help:
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
 	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number'
 	@echo 'make planted               plant bugs in the core, which the simulation has to find; ONLY=name'
+	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
 	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
 	@echo 'make build                 the command, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo 'make uninstall             take away what install put there'
-	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep or bench'
+	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz or bench'
 	@echo 'make clean                 delete what was built'
 
 deps:
@@ -63,6 +64,10 @@ soak:
 planted:
 	@scripts/deps deep
 	@scripts/planted $(ONLY)
+
+fuzz:
+	@scripts/deps fuzz
+	@scripts/fuzz $(or $(SECONDS),60)
 
 # The servers that are measured run the demo application, and the programs in C link the library as it
 # is installed.
@@ -118,4 +123,4 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: help deps build command serve test test-deep soak planted bench sleepers library install uninstall clean
+.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall clean

@@ -469,7 +469,8 @@ typedef struct awsgi_stats {
  *   each other: delegated mode without a wake hook, a wake hook or
  *   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
  *   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
- *   AWSGI_E_LIMIT beyond 1,024 reactors in a process.
+ *   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_UNSUPPORTED in nested mode on Windows,
+ *   and on macOS and BSD without AWSGI_HOST_HONOURS_DEADLINE.
  * Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
  * Threads: any.
  */
@@ -511,16 +512,14 @@ AWSGI_API awsgi_status awsgi_reactor_fd(awsgi_reactor *reactor, awsgi_os_handle 
 /**
  * The reactor's clock.
  *
- * ns: the time in nanoseconds: CLOCK_MONOTONIC, or with AWSGI_HOST_GIVES_CLOCK what the last turn was
- *   given, 0 before the first.
+ * ns: the time in nanoseconds: CLOCK_MONOTONIC (on Windows, of the performance counter), or with
+ *   AWSGI_HOST_GIVES_CLOCK what the last turn was given, 0 before the first.
  *
  * Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: nothing is kept.
  * Threads: owner, exchange.
  */
-AWSGI_API
-awsgi_status awsgi_reactor_now(awsgi_reactor *reactor,
-                               uint64_t *ns);
+AWSGI_API awsgi_status awsgi_reactor_now(awsgi_reactor *reactor, uint64_t *ns);
 
 /**
  * One bounded step: takes what happened, runs applications that can go on, and writes the
@@ -622,7 +621,8 @@ typedef struct awsgi_notice {
  * Returns: AWSGI_OK; AWSGI_E_OS with EBADF if it is not open; AWSGI_E_NESTING for a descriptor of
  *   the reactor's own; AWSGI_E_STATE with AWSGI_OWN if another waitable owns it; AWSGI_E_LIMIT;
  *   AWSGI_E_INVALID for a flag that does not exist; AWSGI_E_CLOSED while the reactor closes;
- *   AWSGI_E_THREAD; AWSGI_E_NULL. On error a descriptor given with AWSGI_OWN stays the caller's.
+ *   AWSGI_E_UNSUPPORTED on Windows; AWSGI_E_THREAD; AWSGI_E_NULL. On error a descriptor given with
+ *   AWSGI_OWN stays the caller's.
  * Ownership: the descriptor stays the caller's, unless AWSGI_OWN. A waitable made by an exchange's
  *   code ends after that exchange's close; others end with awsgi_waitable_close.
  * Threads: owner, exchange.

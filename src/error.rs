@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// The kinds of failure, with the numbers that the C ABI gives them.
 ///
@@ -84,11 +85,35 @@ impl Status {
 }
 
 /// A failure: its kind, the errno where there is one, and a sentence for the one who can act.
+///
+/// As large as a pointer, since every call hands one back, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
     status: Status,
     errno: i32,
     message: Cow<'static, str>,
+}
+
+/// A failure that is answered often, or where nothing may be allocated: it is made once.
+pub(crate) struct Fixed {
+    status: Status,
+    message: &'static str,
+    made: OnceLock<Error>,
+}
+
+impl Fixed {
+    pub(crate) const fn new(status: Status, message: &'static str) -> Fixed {
+        Fixed { status, message, made: OnceLock::new() }
+    }
+
+    /// The failure.
+    #[cold]
+    pub(crate) fn error(&'static self) -> Error {
+        self.made.get_or_init(|| Error::new(self.status, self.message)).clone()
+    }
 }
 
 /// What calls of this crate return.
@@ -97,42 +122,47 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with its sentence.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { status, errno: 0, message: message.into() }
+        Error(Arc::new(Inner { status, errno: 0, message: message.into() }))
     }
 
     /// A refused system call: `what` was being done, and what may help.
     pub fn os(what: &str, error: &std::io::Error) -> Error {
-        Error {
+        Error(Arc::new(Inner {
             status: Status::Os,
             errno: error.raw_os_error().unwrap_or(0),
             message: format!("{what}: {error}{}", remedy(error)).into(),
-        }
+        }))
     }
 
     /// The kind.
     pub fn status(&self) -> Status {
-        self.status
+        self.0.status
     }
 
     /// The errno of a refused system call; 0 where there is none.
     pub fn errno(&self) -> i32 {
-        self.errno
+        self.0.errno
     }
 
     /// The sentence.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 }
 
 /// What the caller of a refused system call can do about it.
+#[cfg(unix)]
 fn remedy(error: &std::io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => {
             "; this process has no free descriptor: raise its limit (ulimit -n) or lower max_exchanges"
         }
+        #[cfg(target_os = "linux")]
         Some(libc::ENFILE) => "; the system has no free descriptor: raise fs.file-max",
+        #[cfg(not(target_os = "linux"))]
+        Some(libc::ENFILE) => "; the system has no free descriptor: raise kern.maxfiles",
         Some(libc::ENOMEM) => "; the kernel is out of memory for it: free some, then try again",
+        #[cfg(target_os = "linux")]
         Some(libc::ENOSPC) => {
             "; this user may watch no more descriptors: raise fs.epoll.max_user_watches"
         }
@@ -147,9 +177,22 @@ fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// What the caller of a refused system call can do about it. These are codes of the system's
+/// (GetLastError), not the numbers that its C library gives to errno.
+#[cfg(windows)]
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        // ERROR_TOO_MANY_OPEN_FILES and WSAEMFILE.
+        Some(4 | 10024) => "; this process has no free handle: close some, or lower max_exchanges",
+        // ERROR_NOT_ENOUGH_MEMORY and ERROR_OUTOFMEMORY.
+        Some(8 | 14) => "; the system is out of memory for it: free some, then try again",
+        _ => "",
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status.name(), self.message)
+        write!(f, "{}: {}", self.0.status.name(), self.0.message)
     }
 }
 

@@ -62,3 +62,4 @@ pub use crate::reactor::{
     Wake, WatchChange, Watching, completion_members, level, notify, wait_cancel, wait_forget,
     wait_rearm, waitable_close, waitable_describe, waitable_label, waitable_take,
 };
+pub use crate::sources::handle::OsHandle;

@@ -7,7 +7,6 @@ mod tokens;
 mod turn;
 
 use std::marker::PhantomData;
-use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,11 +20,12 @@ pub use tokens::{
     waitable_describe, waitable_label, waitable_take,
 };
 
-use crate::core::slots::stale;
+use crate::core::slots::{prepare_answers, stale};
 use crate::core::{Completion, Deadline, How, New, Owner, Readiness, Token, WaitSpec};
 use crate::error::{Error, Result, Status};
-use crate::sources::fork;
+use crate::sources::handle::{self, OsHandle};
 use crate::sources::selector::{Factory, MioSelector};
+use crate::sources::{fork, shell};
 
 /// How important a line for the log hook is.
 pub mod level {
@@ -184,6 +184,9 @@ impl ReactorOptions {
                  HOST_HONOURS_DEADLINE",
             );
         }
+        if self.mode == Mode::Nested {
+            shell::check_nested(self.host_honours_deadline)?;
+        }
         Ok(())
     }
 }
@@ -305,7 +308,8 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// `Invalid` for options that exclude each other; `Os` if the kernel gives no selector; `Limit`
+    /// `Invalid` for options that exclude each other; `Unsupported` for a nested reactor on Windows,
+    /// and elsewhere than on Linux for one whose host does not honour deadlines; `Os` if the kernel gives no selector; `Limit`
     /// if the process has 1,024 reactors.
     pub fn new(options: &ReactorOptions) -> Result<Reactor> {
         Reactor::with_selectors(options, Box::new(|| Ok(Box::new(MioSelector::new()?))))
@@ -314,6 +318,7 @@ impl Reactor {
     fn with_selectors(options: &ReactorOptions, selectors: Factory) -> Result<Reactor> {
         options.check()?;
         let forks = fork::forks();
+        prepare_answers();
         let cell = ReactorCell::unused()?;
         let made = cell.state.adopt().and_then(|()| {
             cell.forks.store(forks, Ordering::Relaxed);
@@ -384,7 +389,7 @@ impl Reactor {
     /// # Errors
     ///
     /// `State` in another mode.
-    pub fn fd(&self) -> Result<RawFd> {
+    pub fn fd(&self) -> Result<OsHandle> {
         self.with(|state| match &state.shell {
             Some(shell) => Ok(shell.fd()),
             None => Err(Error::new(
@@ -424,8 +429,9 @@ impl Reactor {
     /// # Errors
     ///
     /// `Os` with EBADF if it is not open; `Nesting` for the reactor's own; `State` if another
-    /// waitable owns it; `Limit`.
-    pub fn descriptor(&self, fd: RawFd, own: bool) -> Result<Token> {
+    /// waitable owns it; `Limit`; `Unsupported` on Windows.
+    pub fn descriptor(&self, fd: OsHandle, own: bool) -> Result<Token> {
+        let fd = handle::descriptor(fd)?;
         self.act(move |state, caller| {
             state.open_descriptor(fd, own, caller.exchange()).map(Token::to_bits)
         })

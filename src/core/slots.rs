@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use super::readiness::Readiness;
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 use super::token::{Kind, MAX_GENERATION, MAX_SLOTS, Token};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 
 /// The number that names no slot.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -214,7 +214,7 @@ impl Slots {
             let mut next = seen | set;
             if seen & COUNTS != 0 {
                 if seen & COUNT == COUNT {
-                    return Err(full());
+                    return Err(FULL.error());
                 }
                 next += ONCE;
             }
@@ -277,30 +277,37 @@ impl Slots {
     }
 }
 
-/// The answer to a notify of a counter that holds as many as it can.
-fn full() -> Error {
-    Error::new(
-        Status::Limit,
-        "the counter was notified 33,554,431 times since its reactor last turned: have the \
-         reactor turn, then notify again",
-    )
+// Made once: a notify allocates nothing, whatever it answers.
+static FULL: Fixed = Fixed::new(
+    Status::Limit,
+    "the counter was notified 33,554,431 times since its reactor last turned: have the reactor turn, \
+     then notify again",
+);
+static NOT_AN_EVENT: Fixed = Fixed::new(
+    Status::Invalid,
+    "events, counters and foreign waitables are notified: what stands behind this one tells by \
+     itself",
+);
+static STALE: Fixed = Fixed::new(
+    Status::Stale,
+    "the token names nothing that lives: its object ended, or it never was one; drop it",
+);
+
+/// Makes the answers that a notify may have to give.
+pub(crate) fn prepare_answers() {
+    for answer in [&FULL, &NOT_AN_EVENT, &STALE] {
+        answer.error();
+    }
 }
 
 /// The answer to a notify of what tells by itself.
 pub(crate) fn not_an_event() -> Error {
-    Error::new(
-        Status::Invalid,
-        "events, counters and foreign waitables are notified: what stands behind this one tells by \
-         itself",
-    )
+    NOT_AN_EVENT.error()
 }
 
 /// The answer to every token that outlived its object.
 pub(crate) fn stale() -> Error {
-    Error::new(
-        Status::Stale,
-        "the token names nothing that lives: its object ended, or it never was one; drop it",
-    )
+    STALE.error()
 }
 
 #[cfg(all(test, loom))]

@@ -230,7 +230,7 @@ impl Core {
 
     /// Takes the slot that has been free for longest for an object that is put there next. Answers
     /// the slot with the object's generation.
-    #[inline]
+    #[inline(always)]
     fn claim(&mut self, kind: Kind, listens: Listens) -> Result<(u32, u32)> {
         let slot = if self.oldest_free == NIL {
             let slot = self.slots.grow().ok_or_else(|| {

@@ -7,7 +7,7 @@ use super::status::awsgi_status;
 use super::token::{awsgi_exchange, awsgi_header, awsgi_slice, awsgi_wait, awsgi_waitable};
 use super::wait::{awsgi_wait_spec, with_spec};
 use crate::core::Token;
-use crate::error::Result;
+use crate::error::{Fixed, Result, Status};
 use crate::gateway::Exchange;
 
 /// A result of a step, or of a blocking application: the response is complete.
@@ -134,10 +134,11 @@ pub unsafe extern "C" fn awsgi_exchange_environ_each(
                 *cursor = next;
                 Ok(())
             }
-            None => Err(crate::error::Error::new(
-                crate::error::Status::Again,
-                "the environ has no more variables",
-            )),
+            None => {
+                static NO_MORE: Fixed =
+                    Fixed::new(Status::Again, "the environ has no more variables");
+                Err(NO_MORE.error())
+            }
         }
     })
 }

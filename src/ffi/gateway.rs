@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 
 use super::application::awsgi_application;
 use super::exchange::{exchange, with_headers};
-use super::guard::{array, bytes, guard, null, out, sized, string};
+use super::guard::{array, bytes, guard, null, out, size, sized, string};
 use super::load;
 use super::owned::Owned;
 use super::reactor::{awsgi_reactor, reactor};
@@ -354,18 +354,22 @@ pub unsafe extern "C" fn awsgi_exchange_head(
     head: *mut awsgi_head,
 ) -> awsgi_status {
     guard(|| {
-        // SAFETY: the caller vouches for the pointer; the structure is integers and pointers.
-        let given = unsafe { sized(head, size_of::<awsgi_head>(), "head")? };
+        // SAFETY: the caller vouches for the pointer.
+        let size = unsafe { size(head, size_of::<awsgi_head>(), "head")? };
         let empty = awsgi_head {
-            size: given.size,
+            size,
             status: 0,
             bodiless: 0,
             headers: std::ptr::null(),
             header_count: 0,
             length: 0,
         };
-        // SAFETY: `sized` has checked that it is not NULL and as large as ours.
-        unsafe { head.write(empty) };
+        // SAFETY: `size` has checked that it is not NULL and as large as ours. What is zeroed
+        // first is so also for what a later header asks, which `sized` refuses.
+        unsafe {
+            head.write(empty);
+            sized(head, size_of::<awsgi_head>(), "head")?;
+        }
         let exchange = self::exchange(exchange);
         let found = exchange.head()?;
         let headers = found

@@ -101,6 +101,7 @@ pub(super) unsafe fn out_if_wanted<'a, T: Default>(place: *mut T) -> Option<&'a 
 /// # Safety
 ///
 /// `data` points to `len` elements that live and do not change for `'a`, or `len` is 0.
+#[inline]
 pub(super) unsafe fn array<'a, T>(
     data: *const T,
     len: usize,
@@ -152,6 +153,26 @@ pub(super) unsafe fn string<'a>(
         .map_err(|_| Error::new(Status::Invalid, format!("{what} is not UTF-8: give it in UTF-8")))
 }
 
+/// The size with which a structure begins, and which has to be at least `least`.
+///
+/// # Safety
+///
+/// `place` is NULL or points to a structure whose first field is its size in bytes.
+pub(super) unsafe fn size<T>(place: *const T, least: usize, what: &'static str) -> Result<usize> {
+    if place.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the structure begins with its size.
+    let size = unsafe { place.cast::<usize>().read() };
+    if size < least || size > 1 << 16 {
+        return Err(Error::new(
+            Status::Invalid,
+            format!("the size of {what} is {size}: set it with its _INIT macro"),
+        ));
+    }
+    Ok(size)
+}
+
 /// Reads a structure that begins with its size. One that is shorter than ours, from a program
 /// compiled earlier, reads as if the rest were zero; one that is longer, from a program compiled
 /// later, may ask for nothing we do not know.
@@ -185,14 +206,8 @@ pub(super) unsafe fn sized<T: Copy>(
 /// As above; not NULL.
 #[cold]
 unsafe fn sized_otherwise<T: Copy>(place: *const T, first: usize, what: &'static str) -> Result<T> {
-    // SAFETY: the structure begins with its size.
-    let size = unsafe { place.cast::<usize>().read() };
-    if size < first || size > 1 << 16 {
-        return Err(Error::new(
-            Status::Invalid,
-            format!("the size of {what} is {size}: set it with its _INIT macro"),
-        ));
-    }
+    // SAFETY: as the caller vouches.
+    let size = unsafe { size(place, first, what)? };
     // SAFETY: the structure has `size` bytes, and a `T` may be all zeros; not more than a `T` is
     // written.
     unsafe {
@@ -213,6 +228,8 @@ unsafe fn sized_otherwise<T: Copy>(place: *const T, first: usize, what: &'static
             (&raw mut value).cast::<u8>(),
             size.min(size_of::<T>()),
         );
+        // The copy is no larger than it is, so that who takes it for the original reads no further.
+        (&raw mut value).cast::<usize>().write(size.min(size_of::<T>()));
         Ok(value)
     }
 }
@@ -225,18 +242,9 @@ unsafe fn sized_otherwise<T: Copy>(place: *const T, first: usize, what: &'static
 /// `place` is NULL or points to a structure of integers whose first field is its size in bytes, and
 /// so is a `T`.
 pub(super) unsafe fn fill<T: Copy>(place: *mut T, what: &'static str, value: T) -> Result<()> {
-    if place.is_null() {
-        return Err(null(what));
-    }
     let head = size_of::<usize>();
-    // SAFETY: the structure begins with its size.
-    let size = unsafe { place.cast::<usize>().read() };
-    if size < head || size > 1 << 16 {
-        return Err(Error::new(
-            Status::Invalid,
-            format!("the size of {what} is {size}: set it with its _INIT macro"),
-        ));
-    }
+    // SAFETY: as the caller vouches.
+    let size = unsafe { size(place, head, what)? };
     let known = size.min(size_of::<T>());
     // SAFETY: the structure has `size` bytes, of which those behind its size are written; not more
     // than a `T` is read.
@@ -252,6 +260,7 @@ pub(super) unsafe fn fill<T: Copy>(place: *mut T, what: &'static str, value: T) 
 }
 
 /// Refuses flags that are not known.
+#[inline]
 pub(super) fn flags(given: u32, known: u32, what: &'static str) -> Result<()> {
     if given & !known == 0 {
         return Ok(());
@@ -291,7 +300,8 @@ mod tests {
         let yesterday = read(&[16, 7]).unwrap();
         assert_eq!((yesterday.size, yesterday.old, yesterday.new), (16, 7, 0));
         assert_eq!(read(&[24, 7, 8]).unwrap().new, 8);
-        assert_eq!(read(&[40, 7, 8, 0, 0]).unwrap().new, 8);
+        let tomorrow = read(&[40, 7, 8, 0, 0]).unwrap();
+        assert_eq!((tomorrow.size, tomorrow.old, tomorrow.new), (24, 7, 8));
         assert_eq!(read(&[40, 7, 8, 0, 9]).err().unwrap().status(), Status::Unsupported);
         assert_eq!(read(&[8, 7, 8]).err().unwrap().status(), Status::Invalid);
         // SAFETY: NULL is one of the things it checks.

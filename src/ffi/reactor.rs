@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 
 use super::completion::awsgi_completion;
-use super::guard::{array, fill, flags, guard, null, out, sized};
+use super::guard::{array, fill, flags, guard, null, out, size, sized};
 use super::status::awsgi_status;
 use super::token::{awsgi_os_handle, awsgi_slice, awsgi_waitable};
 use super::waitable::{AWSGI_LEVEL, AWSGI_ONCE};
@@ -263,7 +263,8 @@ fn options(given: &awsgi_reactor_options) -> Result<ReactorOptions> {
 ///   each other: delegated mode without a wake hook, a wake hook or
 ///   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
 ///   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
-///   AWSGI_E_LIMIT beyond 1,024 reactors in a process.
+///   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_UNSUPPORTED in nested mode on Windows,
+///   and on macOS and BSD without AWSGI_HOST_HONOURS_DEADLINE.
 /// Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -340,15 +341,15 @@ pub unsafe extern "C" fn awsgi_reactor_fd(
         unsafe { fd.write(-1) };
         let found = self::reactor(reactor)?.fd()?;
         // SAFETY: as above.
-        unsafe { fd.write(found as awsgi_os_handle) };
+        unsafe { fd.write(found) };
         Ok(())
     })
 }
 
 /// The reactor's clock.
 ///
-/// ns: the time in nanoseconds: CLOCK_MONOTONIC, or with AWSGI_HOST_GIVES_CLOCK what the last turn was
-///   given, 0 before the first.
+/// ns: the time in nanoseconds: CLOCK_MONOTONIC (on Windows, of the performance counter), or with
+///   AWSGI_HOST_GIVES_CLOCK what the last turn was given, 0 before the first.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: nothing is kept.
@@ -382,14 +383,20 @@ pub unsafe extern "C" fn awsgi_reactor_turn(
     turn: *mut awsgi_turn,
 ) -> awsgi_status {
     guard(|| {
+        // SAFETY: the caller vouches for the pointer.
+        unsafe { size(turn, size_of::<awsgi_turn>(), "turn")? };
+        // SAFETY: `size` has checked that it is not NULL and as large as ours. Its results are
+        // zeroed first, also for what a later header asks.
+        unsafe {
+            (*turn).done_n = 0;
+            (*turn).changes_n = 0;
+            (*turn).next_deadline = 0;
+            (*turn).flags = 0;
+        }
         // SAFETY: the caller vouches for the pointer; the structure is integers and pointers.
         let given = unsafe { sized(turn, size_of::<awsgi_turn>(), "turn")? };
-        // SAFETY: `sized` has checked that `turn` is not NULL and as large as ours.
+        // SAFETY: as above.
         let turn = unsafe { &mut *turn };
-        turn.done_n = 0;
-        turn.changes_n = 0;
-        turn.next_deadline = 0;
-        turn.flags = 0;
         // SAFETY: only checked for NULL and length; written below through the raw pointer.
         unsafe { array(given.done, given.done_cap, "turn.done")? };
         // SAFETY: as above.

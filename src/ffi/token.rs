@@ -12,11 +12,7 @@ pub type awsgi_wait = awsgi_token;
 pub type awsgi_exchange = awsgi_token;
 
 /// A descriptor (Unix) or handle (Windows) of the operating system.
-#[cfg(not(windows))]
-pub type awsgi_os_handle = std::ffi::c_int;
-/// A descriptor (Unix) or handle (Windows) of the operating system.
-#[cfg(windows)]
-pub type awsgi_os_handle = isize;
+pub type awsgi_os_handle = crate::sources::handle::OsHandle;
 
 /// Bytes that somebody else holds. (NULL, 0) is valid, and empty.
 #[repr(C)]

@@ -48,7 +48,8 @@ pub struct awsgi_notice {
 /// Returns: AWSGI_OK; AWSGI_E_OS with EBADF if it is not open; AWSGI_E_NESTING for a descriptor of
 ///   the reactor's own; AWSGI_E_STATE with AWSGI_OWN if another waitable owns it; AWSGI_E_LIMIT;
 ///   AWSGI_E_INVALID for a flag that does not exist; AWSGI_E_CLOSED while the reactor closes;
-///   AWSGI_E_THREAD; AWSGI_E_NULL. On error a descriptor given with AWSGI_OWN stays the caller's.
+///   AWSGI_E_UNSUPPORTED on Windows; AWSGI_E_THREAD; AWSGI_E_NULL. On error a descriptor given with
+///   AWSGI_OWN stays the caller's.
 /// Ownership: the descriptor stays the caller's, unless AWSGI_OWN. A waitable made by an exchange's
 ///   code ends after that exchange's close; others end with awsgi_waitable_close.
 /// Threads: owner, exchange.

@@ -9,7 +9,7 @@ use super::flow::{Reply, Shared, Work};
 use super::input::Read;
 use super::output::{Head, Taken};
 use crate::core::{Completion, Readiness, Token, WaitSpec};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 use crate::reactor::{Reactor, ReactorCell, State};
 
 thread_local! {
@@ -59,6 +59,10 @@ pub(crate) fn through_owner(cell: &'static ReactorCell, work: Work) -> Option<Re
         Reply::Completed(_) => unreachable!("work is answered with a value"),
     }))
 }
+
+// Answered to every read that comes too early.
+static NOTHING_THERE: Fixed =
+    Fixed::new(Status::Again, "no body bytes are there: wait for READABLE on the exchange");
 
 /// Whether the calling thread runs an exchange of the reactor with this number.
 pub(crate) fn runs_here(number: u16) -> bool {
@@ -230,10 +234,7 @@ impl Exchange {
                 match read {
                     Read::Bytes(n) => Ok(n),
                     Read::End => Ok(0),
-                    Read::Nothing => Err(Error::new(
-                        Status::Again,
-                        "no body bytes are there: wait for READABLE on the exchange",
-                    )),
+                    Read::Nothing => Err(NOTHING_THERE.error()),
                 }
             }),
             Place::Pool(cell, shared) => shared.read_in_place(buffer, || cell.poke(self.0)),

@@ -7,7 +7,7 @@ use super::environ::Environ;
 use super::input::{Input, Read};
 use super::output::Output;
 use crate::core::{Completion, Question, Readiness, WaitSpec};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 use crate::reactor::State;
 
 /// Something that a pool thread asks the owner to do for it.
@@ -55,7 +55,8 @@ pub(crate) struct Shared {
 
 /// The answer to everything an application does after the client left.
 pub(crate) fn gone() -> Error {
-    Error::new(Status::Closed, "the client is gone: end the exchange")
+    static GONE: Fixed = Fixed::new(Status::Closed, "the client is gone: end the exchange");
+    GONE.error()
 }
 
 impl Flow {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::environ::{is_field_value, is_token};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 
 /// The head of a response, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -287,7 +287,9 @@ impl Output {
             return Err(Error::new(Status::State, "the head was taken: it is given once"));
         }
         if !self.is_started() {
-            return Err(Error::new(Status::Again, "the head is not known yet: HEAD will tell"));
+            static NOT_KNOWN: Fixed =
+                Fixed::new(Status::Again, "the head is not known yet: HEAD will tell");
+            return Err(NOT_KNOWN.error());
         }
         self.begun = true;
         Ok(Head {

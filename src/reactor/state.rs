@@ -1,7 +1,5 @@
 //! Everything of a reactor that its owner alone reaches: core, sources and exchanges together.
 
-use std::os::fd::RawFd;
-
 use super::future::Tasks;
 use super::{Mode, ReactorCell, ReactorOptions, Spawn, Stats};
 use crate::core::slots::not_an_event;
@@ -11,6 +9,7 @@ use crate::core::{
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
 use crate::sources::descriptors::{self, Armed, Descriptors, Loss};
+use crate::sources::handle::RawFd;
 use crate::sources::selector::{Events, Factory, Selector};
 use crate::sources::shell::{Alarm, Shell};
 use crate::sources::watcher::{self, Watched};
@@ -30,7 +29,8 @@ pub(crate) struct State {
     /// In delegated mode there is none before the first descriptor.
     pub(super) selector: Option<Box<dyn Selector>>,
     pub(super) descriptors: Descriptors,
-    /// The eventfd by which other threads wake us; delegated mode has a hook in its place.
+    /// The eventfd by which other threads wake us; delegated mode has a hook in its place, as have
+    /// systems without eventfds.
     signal: Option<RawFd>,
     pub(super) shell: Option<Shell>,
     pub(super) alarm: Option<Alarm>,
@@ -107,10 +107,12 @@ impl State {
         let signal = self
             .cell
             .signal
-            .open()
+            .open_with(&*selector, SIGNAL)
             .map_err(|error| Error::os("making a signal (eventfd)", &error))?;
-        self.descriptors.reserve(signal);
-        self.signal = Some(signal);
+        if let Some(fd) = signal {
+            self.descriptors.reserve(fd);
+        }
+        self.signal = signal;
         let nested = self.options.mode == Mode::Nested;
         if nested && !self.options.host_honours_deadline {
             let alarm = Alarm::new()
@@ -122,7 +124,7 @@ impl State {
             let shell = Shell::new(fd).map_err(|error| {
                 Error::os("making the descriptor of nested mode (epoll_create1, epoll_ctl)", &error)
             })?;
-            self.descriptors.reserve(shell.fd());
+            self.descriptors.reserve(shell.fd() as RawFd);
             self.shell = Some(shell);
         }
         self.selector = Some(self.with_our_own(selector)?);
@@ -540,6 +542,6 @@ impl State {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 #[allow(unsafe_code)] // The tests close descriptors behind the reactor's back.
 mod tests;

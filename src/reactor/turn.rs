@@ -1,7 +1,6 @@
 //! The turn: take what happened, then, when the steps have run, hand over what completed.
 
 use std::io;
-use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -11,7 +10,8 @@ use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
 use crate::sources::clock;
-use crate::sources::selector::{BATCH, Events};
+use crate::sources::handle::RawFd;
+use crate::sources::selector::{BATCH, Events, HAS_GHOSTS};
 
 /// The selector was not asked.
 fn not_asked(error: &io::Error) -> Error {
@@ -113,6 +113,7 @@ impl State {
             self.armed = true;
             if self.core.is_closed() {
                 // Nobody waits for an event any more, and it has to come to an end.
+                self.events_left = false;
                 return Ok((0, 0));
             }
             return Err(not_asked(&error));
@@ -125,7 +126,14 @@ impl State {
         let mut room = capacity;
         for (name, readiness) in events.iter() {
             if room > 0 {
-                if let Some(completion) = self.at_once(name, readiness) {
+                if let Some(direct) = self.descriptors.direct(name, self.core.epoch()) {
+                    let ready = readiness & direct.seen;
+                    if !ready.is_empty() {
+                        sink(direct.completion(ready, true));
+                        room -= 1;
+                        continue;
+                    }
+                } else if let Some(completion) = self.at_once(name, readiness) {
                     sink(completion);
                     room -= 1;
                     continue;
@@ -139,19 +147,14 @@ impl State {
         self.events_left = count == limit;
         self.stats.events += count as u64;
         self.events = Some(events);
-        if self.descriptors.is_haunted() {
+        if HAS_GHOSTS && self.descriptors.is_haunted() {
             self.rebuild();
         }
         Ok((count as u32, capacity - room))
     }
 
     /// The completion of a report that comes to one and nothing else.
-    #[inline(always)] // It is the way of most events, and has no other caller.
     fn at_once(&mut self, name: usize, readiness: Readiness) -> Option<Completion> {
-        if let Some(direct) = self.descriptors.direct(name, self.core.epoch()) {
-            let ready = readiness & direct.seen;
-            return (!ready.is_empty()).then(|| direct.completion(ready, true));
-        }
         let waitable = self.descriptors.only_waitable(name)?;
         let completion = self.core.ready_at_once(waitable, readiness)?;
         self.descriptors.useful(name as u32 as RawFd);

@@ -2,8 +2,8 @@
 //! and what each errno of the selector means.
 
 use std::io;
-use std::os::fd::RawFd;
 
+use super::handle::RawFd;
 use super::selector::Selector;
 use crate::core::slots::NIL;
 use crate::core::{Direct, Readiness};
@@ -106,7 +106,22 @@ fn remedy(fd: RawFd, error: &io::Error) -> Remedy {
         Some(libc::EEXIST) => Remedy::Reregister,
         // Regular files, directories, /dev/null: epoll cannot watch what never blocks.
         Some(libc::EPERM) => Remedy::AlwaysReady,
+        // A kqueue inside itself, and what a kqueue does not take: some devices and terminals.
+        #[cfg(not(target_os = "linux"))]
+        Some(libc::EINVAL) => Remedy::Refuse(Error::new(
+            Status::Unsupported,
+            format!(
+                "this system's kqueue does not watch descriptor {fd}, which may be a device, or a \
+                 loop that watches this reactor: wait for it on a thread, make an event, and notify \
+                 that"
+            ),
+        )),
+        // Refused by our own selector, before it asked the kernel.
+        None if error.kind() == io::ErrorKind::Unsupported => {
+            Remedy::Refuse(Error::new(Status::Unsupported, error.to_string()))
+        }
         // An epoll inside itself, or five levels deep.
+        #[cfg(target_os = "linux")]
         Some(libc::ELOOP | libc::EINVAL) => Remedy::Refuse(Error::new(
             Status::Nesting,
             format!(
@@ -138,7 +153,27 @@ fn name(fd: RawFd, generation: u32) -> usize {
     (u64::from(generation) << 32 | fd as u64) as usize
 }
 
+#[cfg(windows)]
+pub(crate) use no_descriptors::{always_ready, close, is_open};
+
+/// Where no handle becomes a descriptor, nobody asks about one.
+#[cfg(windows)]
+mod no_descriptors {
+    use super::*;
+
+    pub(crate) fn is_open(_: RawFd) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn always_ready(_: RawFd) -> Result<Readiness> {
+        Ok(Readiness::NONE)
+    }
+
+    pub(crate) fn close(_: RawFd) {}
+}
+
 /// Whether the process has this descriptor open.
+#[cfg(unix)]
 fn is_open(fd: RawFd) -> io::Result<()> {
     // SAFETY: takes no pointers, and only reads the descriptor's flags.
     if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
@@ -149,6 +184,7 @@ fn is_open(fd: RawFd) -> io::Result<()> {
 
 /// What a descriptor is ready for without being watched: everything, if it is a file that never
 /// blocks and that no selector takes, else nothing.
+#[cfg(unix)]
 pub(crate) fn always_ready(fd: RawFd) -> Result<Readiness> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `status` is valid for the call to fill.
@@ -175,6 +211,7 @@ pub(crate) fn closing(fd: RawFd) -> Error {
 }
 
 /// Closes a descriptor that was given to us.
+#[cfg(unix)]
 pub(crate) fn close(fd: RawFd) {
     // SAFETY: the caller of awsgi_waitable_descriptor gave the descriptor away with AWSGI_OWN;
     // its waitable is gone, so nobody reaches it through us. EINTR must not be retried: Linux has
@@ -369,7 +406,7 @@ impl Descriptors {
     }
 
     /// How many numbers the selector watches.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn watched(&self) -> usize {
         self.watched
     }
@@ -487,5 +524,5 @@ pub(crate) struct Copied {
     error: Option<i32>,
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;

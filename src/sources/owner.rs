@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 
 /// A number for the calling thread, different from that of any other thread of the process.
 pub(crate) fn thread_id() -> u64 {
@@ -15,11 +15,14 @@ pub(crate) fn thread_id() -> u64 {
         // Made without a look whether it is there yet, which would cost more than all else here.
         static ID: Cell<u64> = const { Cell::new(NOBODY) };
     }
-    ID.with(|id| {
-        if id.get() == NOBODY {
-            id.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
+    #[cold]
+    fn choose(id: &Cell<u64>) -> u64 {
+        id.set(NEXT.fetch_add(1, Ordering::Relaxed));
         id.get()
+    }
+    ID.with(|id| match id.get() {
+        NOBODY => choose(id),
+        known => known,
     })
 }
 
@@ -91,21 +94,21 @@ impl<T> OwnerCell<T> {
     }
 }
 
-#[cold]
 fn elsewhere() -> Error {
-    Error::new(
+    static ELSEWHERE: Fixed = Fixed::new(
         Status::Thread,
         "the call belongs to the thread that owns the reactor: make it there, or use an event and \
          awsgi_notify",
-    )
+    );
+    ELSEWHERE.error()
 }
 
-#[cold]
 fn inside() -> Error {
-    Error::new(
+    static INSIDE: Fixed = Fixed::new(
         Status::Reentrant,
         "the reactor is in the middle of a call: make this one after it has returned",
-    )
+    );
+    INSIDE.error()
 }
 
 /// The value in the hands of its owner.

@@ -1,12 +1,28 @@
 //! The OS selector: mio behind a trait, so that the reactor can be tested against a selector that
 //! misbehaves on purpose.
 
+#[cfg(target_os = "linux")]
+mod epoll;
+#[cfg(all(unix, not(target_os = "linux")))]
+mod kqueue;
+#[cfg(windows)]
+mod windows;
+
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use mio::unix::SourceFd;
+#[cfg(target_os = "linux")]
+use epoll as system;
+#[cfg(all(unix, not(target_os = "linux")))]
+use kqueue as system;
+#[cfg(not(target_os = "linux"))]
+pub(super) use system::SourceFd;
+#[cfg(target_os = "linux")]
+use system::SourceFd;
+#[cfg(windows)]
+use windows as system;
 
+use super::handle::RawFd;
 use crate::core::Readiness;
 
 /// Reports which descriptors became ready, by the names that they were given, whose lower 32 bits
@@ -20,6 +36,10 @@ pub(crate) trait Selector: Send {
     /// `events`, in place of what was there.
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()>;
     fn fd(&self) -> RawFd;
+    /// Makes a wait of another thread return, and report `name`; once for each selector. Linux has
+    /// eventfds for it.
+    #[cfg(not(target_os = "linux"))]
+    fn waker(&self, name: usize) -> io::Result<mio::Waker>;
 }
 
 /// What a selector reports. They are translated where they are met: a list of our own between would
@@ -53,6 +73,11 @@ impl Events {
     }
 }
 
+/// Whether a registration can outlive the number that it was made with. In an epoll it belongs to
+/// the file, so a duplicate of the descriptor keeps it; in a kqueue it goes when the number is
+/// closed, whoever else has the file open, and mio keeps nothing of its own.
+pub(crate) const HAS_GHOSTS: bool = cfg!(target_os = "linux");
+
 /// Makes selectors.
 pub(crate) type Factory = Box<dyn FnMut() -> io::Result<Box<dyn Selector>> + Send>;
 
@@ -82,10 +107,11 @@ fn interest_of(readiness: Readiness) -> mio::Interest {
     if readiness.intersects(Readiness::WRITABLE) {
         add(mio::Interest::WRITABLE);
     }
+    #[cfg(target_os = "linux")]
     if readiness.intersects(Readiness::PRIORITY) {
         add(mio::Interest::PRIORITY);
     }
-    interest.unwrap_or(mio::Interest::PRIORITY)
+    interest.unwrap_or(system::RAREST)
 }
 
 #[inline]
@@ -109,20 +135,27 @@ fn readiness_of(event: &mio::event::Event) -> Readiness {
     if event.is_priority() {
         readiness |= Readiness::PRIORITY;
         // mio takes urgent data for readable; whether there is other data, only poll(2) says.
-        if !is_readable(event.token().0 as u32 as RawFd) {
+        if !system::is_readable(event.token().0 as u32 as RawFd) {
             readiness = readiness & !Readiness::READABLE;
         }
+    }
+    // A kqueue reports the two directions apart, and so never that both are closed.
+    #[cfg(not(target_os = "linux"))]
+    if event.is_read_closed() || event.is_write_closed() {
+        readiness |= system::ends(event.token().0 as u32 as RawFd);
     }
     readiness
 }
 
 impl Selector for MioSelector {
     fn register(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()> {
+        system::check(fd, interest, true)?;
         let registry = self.poll.registry();
         registry.register(&mut SourceFd(&fd), mio::Token(name), interest_of(interest))
     }
 
     fn reregister(&mut self, fd: RawFd, name: usize, interest: Readiness) -> io::Result<()> {
+        system::check(fd, interest, false)?;
         let registry = self.poll.registry();
         registry.reregister(&mut SourceFd(&fd), mio::Token(name), interest_of(interest))
     }
@@ -132,54 +165,30 @@ impl Selector for MioSelector {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
-        let timeout = match timeout {
-            // mio rounds up to whole milliseconds, which would be up to one too late; ppoll takes
-            // the rest exactly, and a signal only makes the turn return early.
-            Some(exact) if exact.subsec_nanos() % 1_000_000 != 0 => {
-                sleep_on(self.fd(), exact)?;
-                Some(Duration::ZERO)
+        let timeout = system::before(&self.poll, timeout)?;
+        loop {
+            match self.poll.poll(&mut events.0, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    // Who does not wait would take it for an answer that nothing is there.
+                    if timeout != Some(Duration::ZERO) {
+                        events.0.clear();
+                        return Ok(());
+                    }
+                }
+                done => return done,
             }
-            other => other,
-        };
-        match self.poll.poll(&mut events.0, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                events.0.clear();
-                Ok(())
-            }
-            done => done,
         }
     }
 
     fn fd(&self) -> RawFd {
-        self.poll.as_raw_fd()
+        system::fd(&self.poll)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn waker(&self, name: usize) -> io::Result<mio::Waker> {
+        mio::Waker::new(self.poll.registry(), mio::Token(name))
     }
 }
 
-/// Whether poll(2) calls a descriptor readable.
-#[cold]
-fn is_readable(fd: RawFd) -> bool {
-    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    // SAFETY: one pollfd that lives through the call, which does not wait.
-    unsafe { libc::poll(&mut entry, 1, 0) == 1 && entry.revents & libc::POLLIN != 0 }
-}
-
-/// Sleeps until the descriptor is readable or the time has passed.
-fn sleep_on(fd: RawFd, timeout: Duration) -> io::Result<()> {
-    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let timeout = libc::timespec {
-        tv_sec: timeout.as_secs().min(i64::MAX as u64) as libc::time_t,
-        tv_nsec: libc::c_long::from(timeout.subsec_nanos() as i32),
-    };
-    // SAFETY: one pollfd and one timespec, alive through the call; no signal mask.
-    let status = unsafe { libc::ppoll(&mut entry, 1, &timeout, std::ptr::null()) };
-    if status < 0 {
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 pub(crate) mod misbehaving;

@@ -1,11 +1,13 @@
 //! How other threads wake a sleeping reactor, at most once a sleep: by writing an eventfd, or, where
-//! the host has no descriptor to watch, by calling its wake hook.
+//! the host has no descriptor to watch, by calling its wake hook. Where there are no eventfds, the hook
+//! of an owned or nested reactor is a waker of mio's.
 
 use std::io;
-use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::Arc;
 
+use super::handle::RawFd;
+use super::selector::Selector;
 use crate::core::sync::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, yield_now,
 };
@@ -26,6 +28,7 @@ pub(crate) struct Signal {
     state: AtomicU8,
     /// Something that does not lie in the inbox became ready; see [`mark`](Signal::mark).
     marked: AtomicBool,
+    /// The eventfd; -1: none.
     fd: AtomicI32,
     /// The wake hook, if one takes the place of the eventfd; made by `Box::into_raw`.
     hook: AtomicPtr<Wake>,
@@ -46,9 +49,35 @@ impl Signal {
         }
     }
 
+    /// Wakes whoever waits for events of `selector`, which reports `name` then. Answers the descriptor
+    /// to register with it and any that takes its place, if there is one.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_with(&self, _: &dyn Selector, _name: usize) -> io::Result<Option<RawFd>> {
+        self.open().map(Some)
+    }
+
+    /// Wakes whoever waits for events of `selector`, which reports `name` then. Answers the descriptor
+    /// to register with it and any that takes its place, if there is one.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn open_with(
+        &self,
+        selector: &dyn Selector,
+        name: usize,
+    ) -> io::Result<Option<RawFd>> {
+        // An event of the selector's own (EVFILT_USER, a packet on the completion port), not a pipe:
+        // there is nothing to drain, and nothing that could fill up.
+        let waker = selector.waker(name)?;
+        self.open_hook(Arc::new(move || {
+            // A selector that is gone needs no waking, and no other failure is known.
+            let _ = waker.wake();
+        }));
+        Ok(None)
+    }
+
     /// Makes the eventfd; the answer is for the selector, edge-triggered: it is never read, since
     /// every write is an edge and its counter lasts for 2^64 of them.
-    pub(crate) fn open(&self) -> io::Result<RawFd> {
+    #[cfg(target_os = "linux")]
+    fn open(&self) -> io::Result<RawFd> {
         // SAFETY: takes no pointers.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 {

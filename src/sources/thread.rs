@@ -9,6 +9,7 @@ use std::thread::{Builder, JoinHandle};
 /// # Errors
 ///
 /// What the operating system answers when it has no thread to give.
+#[cfg(unix)]
 pub fn spawn<T: Send + 'static>(
     name: String,
     body: impl FnOnce() -> T + Send + 'static,
@@ -29,7 +30,20 @@ pub fn spawn<T: Send + 'static>(
     started
 }
 
-#[cfg(test)]
+/// Starts a thread. Windows has no signals to keep from it.
+///
+/// # Errors
+///
+/// What the operating system answers when it has no thread to give.
+#[cfg(windows)]
+pub fn spawn<T: Send + 'static>(
+    name: String,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name).spawn(body)
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

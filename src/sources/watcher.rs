@@ -4,15 +4,24 @@
 //! It runs for as long as a selector is watched. What is here is done when a reactor gets its first
 //! descriptor or ends, so one mutex guards it all.
 
+#[cfg(not(target_os = "linux"))]
+mod portable;
+
 use std::collections::BTreeMap;
+#[cfg(target_os = "linux")]
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(not(target_os = "linux"))]
+use portable::Poll;
+
+use super::handle::RawFd;
 use super::signal::Signal;
 use super::{fork, thread};
 use crate::error::{Error, Result};
@@ -29,6 +38,7 @@ const BATCH: usize = 64;
 /// Before the kernel is asked again, when it had no memory to answer.
 const BREATH: Duration = Duration::from_millis(1);
 
+#[cfg(target_os = "linux")]
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
@@ -38,11 +48,13 @@ fn owned(fd: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// What the thread sleeps on. It and the table hold it; the last of them closes it.
+#[cfg(target_os = "linux")]
 struct Poll {
     epoll: OwnedFd,
     end: OwnedFd,
 }
 
+#[cfg(target_os = "linux")]
 impl Poll {
     fn new() -> Result<Poll> {
         // SAFETY: takes no pointers.
@@ -224,6 +236,7 @@ impl Watcher {
     }
 
     /// The thread. It leaves nothing: whoever ended it has taken everything out of the table.
+    #[cfg(target_os = "linux")]
     fn run(&self, poll: &Poll) {
         let mut events = [libc::epoll_event { events: 0, u64: END }; BATCH];
         while let Ok(events) = poll.wait(&mut events) {
@@ -305,5 +318,5 @@ impl Drop for Watched {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -336,6 +336,10 @@ impl Subject for CoreSubject {
         self.core.waitable_count()
     }
 
+    fn is_watched_by(&self, waitable: u64, exchange: u64) -> bool {
+        self.core.is_watched_by(slot(waitable), slot(exchange))
+    }
+
     fn exchange_waits(&self, exchange: u64) -> u32 {
         self.core.exchange_waits(slot(exchange))
     }

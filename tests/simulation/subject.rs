@@ -137,6 +137,8 @@ pub trait Subject {
     fn next_deadline(&mut self) -> u64;
     fn waits(&self) -> u32;
     fn waitables(&self) -> u32;
+    /// Whether an exchange has a wait for a waitable that was not delivered.
+    fn is_watched_by(&self, waitable: u64, exchange: u64) -> bool;
     fn exchange_waits(&self, exchange: u64) -> u32;
     /// What is asked of it, with HANGUP and ERROR; 0 if nobody asks.
     fn interest(&self, waitable: u64) -> u32;

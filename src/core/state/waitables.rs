@@ -418,7 +418,7 @@ impl Core {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn link(&mut self, at: NodeRef) {
         self.epoch += 1;
         let node = self.node_mut(at);

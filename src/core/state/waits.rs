@@ -124,7 +124,7 @@ impl Core {
     }
 
     /// A wait for one waitable.
-    #[inline]
+    #[inline(always)] // One of the three ways of every wait; a call would cost as much again.
     pub(crate) fn start_one(
         &mut self,
         mut node: Node,
@@ -163,7 +163,7 @@ impl Core {
 
     /// Makes the wait itself, with its deadline and in its owner's list. Fails only where there is
     /// no slot left.
-    #[inline]
+    #[inline(always)]
     fn add(
         &mut self,
         owner: Owner,
@@ -349,7 +349,7 @@ impl Core {
     }
 
     /// Removes a wait, ended or not: nothing more comes of it. Answers whose it was.
-    #[inline]
+    #[inline(always)] // Of a sleep it is three lines.
     pub(crate) fn forget(&mut self, slot: u32) -> Owner {
         let wait = self.wait(slot);
         if wait.outcome.is_none() && wait.owner == NIL && wait.flags.is_sleep() {
@@ -551,6 +551,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn free_spent(&mut self, slot: u32) {
         self.free_set(slot);
         self.free(slot);
@@ -580,20 +581,14 @@ impl Core {
             index,
             ready,
         };
-        if self.slots.is_live(token) {
-            // The next completion of it may have begun.
-            return if wait.flags.has(Flags::MULTISHOT) && completion.more {
-                Ok(vec![named(0, &wait.node, completion.ready)])
-            } else {
-                Err(gone())
-            };
-        }
-        if !wait.flags.has(Flags::SPENT) || wait.generation != token.generation() {
-            return Err(gone());
-        }
-        if wait.flags.has(Flags::MULTISHOT) && completion.more {
-            // The node holds what came with the last completion.
+        let spent = wait.flags.has(Flags::SPENT) && wait.generation == token.generation();
+        let lives = self.slots.is_live(token);
+        // The next completion of it may have begun, or even been the last, in the same turn.
+        if completion.more && wait.flags.has(Flags::MULTISHOT) && (lives || spent) {
             return Ok(vec![named(0, &wait.node, completion.ready)]);
+        }
+        if lives || !spent {
+            return Err(gone());
         }
         let nodes: &[Node] = if wait.flags.has(Flags::ONE) {
             std::slice::from_ref(&wait.node)

@@ -14,7 +14,8 @@ use crate::reactor::{Reactor, Turn};
 use crate::sources::selector::misbehaving::{Call, Misbehaving, Rule};
 
 /// What the next selectors are: an errno, or one that behaves by a rule and may lie about itself.
-type Next = Arc<Mutex<Result<Option<RawFd>, i32>>>;
+type Made = Result<Option<RawFd>, i32>;
+type Next = Arc<Mutex<Made>>;
 
 /// A reactor whose selectors do as they are told.
 struct Rig {
@@ -149,7 +150,7 @@ fn number() -> RawFd {
 #[test]
 fn a_rebuild_that_fails_leaves_the_selector_as_it_is() {
     let null = std::fs::File::open("/dev/null").unwrap();
-    let failures: [(&str, Result<Option<RawFd>, i32>, Option<i32>); 4] = [
+    let failures: [(&str, Made, Option<i32>); 4] = [
         ("epoll_create1", Err(libc::EMFILE), None),
         ("epoll_ctl", Ok(None), Some(libc::ENOSPC)),
         ("epoll_ctl", Ok(None), Some(libc::ENOMEM)),
@@ -279,7 +280,8 @@ fn a_reactor_whose_selector_is_broken_for_good_can_be_ended() {
         let _stream = rig.waiting(1);
         rig.turn();
         rig.rule.set(|_, _| Some(libc::EBADF));
-        rig.reactor.with(|state| state.armed = true).unwrap();
+        let left = |state: &mut State| (state.armed, state.events_left) = (true, true);
+        rig.reactor.with(left).unwrap();
         let error = rig.reactor.turn(&Turn::default(), |_| ()).unwrap_err();
         assert!(error.message().contains("closed and made anew"), "{error}");
         rig.reactor.close().unwrap();

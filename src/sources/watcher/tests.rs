@@ -1,4 +1,5 @@
-use crate::sources::selector::Events;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::core::Readiness;
 use crate::error::Status;
-use crate::sources::selector::{MioSelector, Selector};
+use crate::sources::selector::{Events, MioSelector, Selector};
 
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -50,6 +50,16 @@ impl<S: Subject> World<S> {
             let its = self.model.waits.iter().filter(|w| w.owner == Owner::Exchange(*id)).count();
             assert_eq!(self.subject.exchange_waits(*token), its as u32, "waits of exchange {id}");
         }
+        // One of them, because there are many pairs.
+        if let Some(at) = at(&self.waitables, self.step as u32) {
+            let w = &self.waitables[at];
+            for Exchange { id, token, .. } in &self.exchanges {
+                let names = |wait: &Wait| wait.set.iter().any(|m| m.waitable == w.id);
+                let its = |wait: &Wait| wait.owner == Owner::Exchange(*id) && names(wait);
+                let watched = self.model.waits.iter().any(its);
+                assert_eq!(self.subject.is_watched_by(w.token, *token), watched, "is_watched_by()");
+            }
+        }
         for at in 0..self.tokens.dead.len().min(8) {
             let at = (self.step as usize + at * 31) % self.tokens.dead.len();
             let token = self.tokens.dead[at];

@@ -876,3 +876,20 @@ fn a_task_dropped_with_its_last_waker_forgets_its_waits() {
     assert_eq!(reactor.stats().unwrap().waits, 0);
     end(reactor);
 }
+
+#[test]
+fn notices_that_go_on_do_not_keep_a_reactor_from_its_end() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    reactor.close().unwrap();
+    let mut outcome = None;
+    let sink = |completion: Completion| {
+        outcome = Some(completion.outcome);
+        // Comes after the inbox was drained, as from another thread.
+        notify(event, Readiness::READABLE).unwrap();
+    };
+    let report = reactor.turn(&Turn::default(), sink).unwrap();
+    assert_eq!((outcome, report.closed, report.more), (Some(Outcome::Closed), true, false));
+    reactor.free().unwrap();
+}

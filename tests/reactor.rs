@@ -893,3 +893,31 @@ fn notices_that_go_on_do_not_keep_a_reactor_from_its_end() {
     assert_eq!((outcome, report.closed, report.more), (Some(Outcome::Closed), true, false));
     reactor.free().unwrap();
 }
+
+#[test]
+fn a_set_of_many_waitables_on_one_number_is_armed_in_proportion_to_its_size() {
+    const MANY: usize = 5_000;
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let reactor = owned();
+    let waitables: Vec<Token> =
+        (0..MANY).map(|_| reactor.descriptor(near.as_raw_fd(), false).unwrap()).collect();
+    // Only the last of them asks for what comes.
+    let set: Vec<Watch> = waitables
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, waitable)| Watch {
+            waitable: *waitable,
+            interest: if index == 0 { Readiness::READABLE } else { Readiness::PRIORITY },
+        })
+        .collect();
+    // By looking at all for each, and at the whole set for each of these, it would take for ever.
+    reactor.wait_start(&WaitSpec::any(&set)).unwrap();
+    far.write_all(b"!").unwrap();
+    let done = completion(&reactor);
+    assert_eq!((done.ready, done.index, done.members), (Readiness::READABLE, 0, 1));
+    for waitable in waitables {
+        waitable_close(waitable).unwrap();
+    }
+    end(reactor);
+}

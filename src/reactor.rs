@@ -607,6 +607,7 @@ impl Reactor {
     ) -> Result<Report> {
         self.outside_step("turn")?;
         let budget = if turn.budget == 0 { BUDGET } else { turn.budget };
+        self.end_dropped()?;
         self.with(|state| state.turning = true)?;
         let mut turning = Turning { reactor: self, over: false };
         let report = self

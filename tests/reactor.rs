@@ -921,3 +921,30 @@ fn a_set_of_many_waitables_on_one_number_is_armed_in_proportion_to_its_size() {
     }
     end(reactor);
 }
+
+#[test]
+fn a_future_dropped_in_the_middle_of_a_turn_or_after_a_release_is_forgotten() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let start = |reactor: &Reactor| {
+        let mut future = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+        assert!(look(&mut future, Waker::noop()).is_pending());
+        future
+    };
+    let mut future = Some(start(&reactor));
+    let now = Deadline::at(reactor.now().unwrap());
+    reactor.wait_start(&WaitSpec::sleep(now)).unwrap();
+    reactor.turn(&Turn::default(), |_| drop(future.take())).unwrap();
+    assert!(future.is_none());
+    glance(&reactor);
+    assert_eq!(reactor.stats().unwrap().waits, 0);
+
+    let future = start(&reactor);
+    let released = reactor.release().unwrap();
+    drop(future);
+    let reactor = released.adopt().unwrap();
+    glance(&reactor);
+    assert_eq!(reactor.stats().unwrap().waits, 0);
+    end(reactor);
+}

@@ -7,6 +7,7 @@ mod tokens;
 mod turn;
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -242,6 +243,8 @@ pub struct Report {
 #[derive(Clone)]
 pub struct Reactor {
     cell: &'static ReactorCell,
+    /// Which reactor of its number it is.
+    life: u32,
     /// Bound to the thread on which it was made or adopted.
     thread: PhantomData<*const ()>,
 }
@@ -340,7 +343,7 @@ impl Reactor {
     }
 
     pub(crate) fn from_cell(cell: &'static ReactorCell) -> Reactor {
-        Reactor { cell, thread: PhantomData }
+        Reactor { cell, life: cell.life.load(Ordering::Relaxed), thread: PhantomData }
     }
 
     #[cfg(feature = "ffi")]
@@ -349,7 +352,14 @@ impl Reactor {
     }
 
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
+        self.check()?;
         self.cell.with(f)
+    }
+
+    /// Refuses a handle that outlived its reactor, also where another has the number now.
+    #[inline]
+    fn check(&self) -> Result<()> {
+        if self.cell.life.load(Ordering::Relaxed) == self.life { Ok(()) } else { Err(stale()) }
     }
 
     /// Refuses what a step may not do to the reactor that runs it.
@@ -396,6 +406,7 @@ impl Reactor {
     ///
     /// `Thread` elsewhere than where the reactor's functions may be called.
     pub fn now(&self) -> Result<u64> {
+        self.check()?;
         if !self.cell.is_owner() && crate::gateway::runs_here(self.cell.number) {
             return Ok(self.cell.now());
         }
@@ -409,14 +420,8 @@ impl Reactor {
         &self,
         work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
     ) -> Result<u64> {
-        if !self.cell.is_owner() && crate::gateway::runs_here(self.cell.number) {
-            let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
-            return crate::gateway::through_owner(self.cell, work).unwrap_or_else(|| Err(stale()));
-        }
-        self.cell.enter(|state| {
-            let caller = Caller::Owner(state.running);
-            work(state, caller)
-        })
+        self.check()?;
+        act_on(self.cell, work)
     }
 
     /// Makes a waitable of a descriptor. Nothing is armed, and nothing about the descriptor is
@@ -576,6 +581,7 @@ impl Reactor {
     /// # }
     /// ```
     pub fn wait_start(&self, spec: &WaitSpec<'_>) -> Result<Token> {
+        self.check()?;
         self.cell.enter(|state| state.start_wait(spec, Owner::Host))
     }
 
@@ -611,22 +617,20 @@ impl Reactor {
     ) -> Result<Report> {
         self.outside_step("turn")?;
         let budget = if turn.budget == 0 { BUDGET } else { turn.budget };
+        self.end_dropped()?;
         self.with(|state| state.turning = true)?;
-        let _turning = Turning(self);
+        let mut turning = Turning { reactor: self, over: false };
         let report = self
             .with(|state| state.harvest(turn, budget, &mut sink))?
             .and_then(|harvest| {
-                harvest.wakers.into_iter().for_each(Waker::wake);
+                wake(harvest.wakers);
                 self.run_steps(harvest.steps)?;
                 Ok(harvest.completions)
             })
             .and_then(|done| {
                 self.with(|state| state.deliver(turn, done, &mut sink, &mut watch))?
             });
-        if report.is_err() {
-            // The host may sleep after this turn as after any other.
-            self.with(|state| state.turn_again())?;
-        }
+        turning.over = report.is_ok();
         report
     }
 
@@ -648,7 +652,7 @@ impl Reactor {
     /// Has the blocking turn return, or the next one, and say so. Any thread may do so through a
     /// [`Stopper`].
     pub fn stopper(&self) -> Stopper {
-        Stopper { cell: self.cell }
+        Stopper { cell: self.cell, life: self.life }
     }
 
     /// What it has done so far.
@@ -685,6 +689,7 @@ impl Reactor {
         let state = self.cell.state.with(|state| state.take())?;
         if let Some(mut state) = state {
             self.cell.live.store(false, Ordering::Release);
+            self.cell.life.fetch_add(1, Ordering::Relaxed);
             state.end();
         }
         self.cell.signal.close();
@@ -694,15 +699,52 @@ impl Reactor {
     }
 }
 
-/// The turn is over, however it ends.
-struct Turning<'a>(&'a Reactor);
+/// Does something for the caller, by a reactor's cell; see [`Reactor::act`].
+#[inline]
+fn act_on(
+    cell: &'static ReactorCell,
+    work: impl FnOnce(&mut State, Caller) -> Result<u64> + Send + 'static,
+) -> Result<u64> {
+    if !cell.is_owner() && crate::gateway::runs_here(cell.number) {
+        let work = Box::new(move |state: &mut State, slot| work(state, Caller::Pool(slot)));
+        return crate::gateway::through_owner(cell, work).unwrap_or_else(|| Err(stale()));
+    }
+    cell.enter(|state| {
+        let caller = Caller::Owner(state.running);
+        work(state, caller)
+    })
+}
+
+/// Wakes tasks; one whose waker panics does not keep the others asleep.
+fn wake(wakers: Vec<Waker>) {
+    let mut panicked = None;
+    for waker in wakers {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            panicked.get_or_insert(panic);
+        }
+    }
+    if let Some(panic) = panicked {
+        resume_unwind(panic);
+    }
+}
+
+/// A turn that is under way, however it ends.
+struct Turning<'a> {
+    reactor: &'a Reactor,
+    /// It came to its end.
+    over: bool,
+}
 
 impl Drop for Turning<'_> {
     fn drop(&mut self) {
         // Fails only in a forked child, where no turn goes on.
-        let _ = self.0.with(|state| {
+        let _ = self.reactor.with(|state| {
             state.turning = false;
             state.running = None;
+            if !self.over {
+                // The host may sleep after this turn as after any other.
+                state.turn_again();
+            }
         });
     }
 }
@@ -711,13 +753,16 @@ impl Drop for Turning<'_> {
 #[derive(Clone, Copy)]
 pub struct Stopper {
     cell: &'static ReactorCell,
+    /// Which reactor of its number it stops.
+    life: u32,
 }
 
 impl Stopper {
     /// The blocking turn returns, or the next one does, and says that it was stopped. In a forked
-    /// child it does nothing.
+    /// child, and after the reactor is gone, it does nothing.
     pub fn stop(&self) {
-        if self.cell.check_not_forked().is_err() {
+        let gone = self.cell.life.load(Ordering::Relaxed) != self.life;
+        if gone || self.cell.check_not_forked().is_err() {
             return;
         }
         self.cell.stop.store(true, Ordering::SeqCst);

@@ -1,13 +1,19 @@
 //! The reactor on real descriptors, clocks and threads.
 
+use std::future::Future;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use awsgi::{
     Completion, Deadline, Mode, Outcome, Reactor, ReactorOptions, Readiness, Report, Status, Token,
-    Turn, WaitSpec, Watch, notify, wait_cancel, wait_forget, waitable_close, waitable_take,
+    Turn, WaitSpec, Waiting, Watch, notify, wait_cancel, wait_forget, waitable_close,
+    waitable_take,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -497,7 +503,7 @@ fn a_reactor_is_freed_only_when_it_is_closed_and_empty() {
     assert_eq!(done[0].outcome, Outcome::Closed);
     assert!(report.closed);
     reactor.free().unwrap();
-    assert_eq!(reactor.free().unwrap_err().status(), Status::Thread);
+    assert_eq!(reactor.free().unwrap_err().status(), Status::Stale);
 }
 
 #[test]
@@ -736,5 +742,209 @@ fn urgent_data_is_not_taken_for_other_data() {
     let readable = readable(waitable);
     reactor.wait_start(&WaitSpec::any(&readable)).unwrap();
     assert_eq!(completion(&reactor).ready, Readiness::READABLE);
+    end(reactor);
+}
+
+/// Counts how often its task is woken.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Woken {
+    fn times(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn look(waiting: &mut Pin<Box<Waiting>>, waker: &Waker) -> Poll<awsgi::Result<Completion>> {
+    waiting.as_mut().poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn a_handle_or_future_that_outlived_its_reactor_does_not_reach_the_next_one() {
+    let reactor = owned();
+    let handle = reactor.clone();
+    let stopper = reactor.stopper();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let mut old = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+    let mut older = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+    assert!(look(&mut old, Waker::noop()).is_pending());
+    assert!(look(&mut older, Waker::noop()).is_pending());
+    end(reactor);
+    assert_eq!(handle.stats().unwrap_err().status(), Status::Stale);
+
+    // It takes the number that has just become free.
+    let reactor = owned();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let event = reactor.event().unwrap();
+    let mut new = Box::pin(reactor.wait(&WaitSpec::any(&readable(event))));
+    assert!(look(&mut new, &waker).is_pending());
+    let Poll::Ready(Err(error)) = look(&mut old, Waker::noop()) else { panic!("it is gone") };
+    assert_eq!(error.status(), Status::Stale);
+    drop((old, older));
+    for refused in [handle.close(), handle.now().map(drop), handle.event().map(drop)] {
+        assert_eq!(refused.unwrap_err().status(), Status::Stale);
+    }
+    assert_eq!(handle.clone().free().unwrap_err().status(), Status::Stale);
+    stopper.stop();
+
+    notify(event, Readiness::READABLE).unwrap();
+    assert!(!turn(&reactor).1.stopped);
+    assert_eq!(woken.times(), 1);
+    let Poll::Ready(Ok(done)) = look(&mut new, &waker) else { panic!("it is ready") };
+    assert_eq!(done.outcome, Outcome::Ready);
+    end(reactor);
+}
+
+/// A task whose waker panics.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that fails");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_task_asleep_and_no_notify_silent() {
+    let reactor = nested();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let panicking = Waker::from(Arc::new(Panicking));
+    let mut futures = Vec::new();
+    for waker in [&waker, &panicking, &waker] {
+        let mut future = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+        assert!(look(&mut future, waker).is_pending());
+        futures.push(future);
+    }
+    notify(event, Readiness::READABLE).unwrap();
+    let turned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| glance(&reactor)));
+    assert!(turned.is_err());
+    assert_eq!(woken.times(), 2);
+    for future in &mut futures {
+        assert!(look(future, &waker).is_ready());
+    }
+
+    // The host sleeps after that turn, too, and is woken.
+    assert!(polls_readable(reactor.fd().unwrap(), 5000));
+    end(reactor);
+}
+
+/// A task that holds a future, and is held by wakers.
+struct Holding(#[allow(dead_code)] Mutex<Option<Held>>);
+
+struct Held(#[allow(dead_code)] Pin<Box<Waiting>>);
+
+// SAFETY: it stays on the thread of its test, as the task does; `Waker` wants it said.
+unsafe impl Send for Held {}
+
+impl Wake for Holding {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_task_dropped_with_its_last_waker_forgets_its_waits() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let wait = |waker: &Waker| {
+        let mut future = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+        assert!(look(&mut future, waker).is_pending());
+        future
+    };
+    let task = || {
+        let held = Held(wait(Waker::noop()));
+        Waker::from(Arc::new(Holding(Mutex::new(Some(held)))))
+    };
+    // The reactor has the last one: it goes when another takes its place, and with the future.
+    let mut future = wait(&task());
+    assert_eq!(reactor.stats().unwrap().waits, 2);
+    assert!(look(&mut future, Waker::noop()).is_pending());
+    assert_eq!(reactor.stats().unwrap().waits, 1);
+    assert!(look(&mut future, &task()).is_pending());
+    assert_eq!(reactor.stats().unwrap().waits, 2);
+    drop(future);
+    assert_eq!(reactor.stats().unwrap().waits, 0);
+    end(reactor);
+}
+
+#[test]
+fn notices_that_go_on_do_not_keep_a_reactor_from_its_end() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    reactor.wait_start(&WaitSpec::any(&readable(event))).unwrap();
+    reactor.close().unwrap();
+    let mut outcome = None;
+    let sink = |completion: Completion| {
+        outcome = Some(completion.outcome);
+        // Comes after the inbox was drained, as from another thread.
+        notify(event, Readiness::READABLE).unwrap();
+    };
+    let report = reactor.turn(&Turn::default(), sink).unwrap();
+    assert_eq!((outcome, report.closed, report.more), (Some(Outcome::Closed), true, false));
+    reactor.free().unwrap();
+}
+
+#[test]
+fn a_set_of_many_waitables_on_one_number_is_armed_in_proportion_to_its_size() {
+    const MANY: usize = 5_000;
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let reactor = owned();
+    let waitables: Vec<Token> =
+        (0..MANY).map(|_| reactor.descriptor(near.as_raw_fd(), false).unwrap()).collect();
+    // Only the last of them asks for what comes.
+    let set: Vec<Watch> = waitables
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, waitable)| Watch {
+            waitable: *waitable,
+            interest: if index == 0 { Readiness::READABLE } else { Readiness::PRIORITY },
+        })
+        .collect();
+    // By looking at all for each, and at the whole set for each of these, it would take for ever.
+    reactor.wait_start(&WaitSpec::any(&set)).unwrap();
+    far.write_all(b"!").unwrap();
+    let done = completion(&reactor);
+    assert_eq!((done.ready, done.index, done.members), (Readiness::READABLE, 0, 1));
+    for waitable in waitables {
+        waitable_close(waitable).unwrap();
+    }
+    end(reactor);
+}
+
+#[test]
+fn a_future_dropped_in_the_middle_of_a_turn_or_after_a_release_is_forgotten() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    let start = |reactor: &Reactor| {
+        let mut future = Box::pin(reactor.wait(&WaitSpec::any(&set)));
+        assert!(look(&mut future, Waker::noop()).is_pending());
+        future
+    };
+    let mut future = Some(start(&reactor));
+    let now = Deadline::at(reactor.now().unwrap());
+    reactor.wait_start(&WaitSpec::sleep(now)).unwrap();
+    reactor.turn(&Turn::default(), |_| drop(future.take())).unwrap();
+    assert!(future.is_none());
+    glance(&reactor);
+    assert_eq!(reactor.stats().unwrap().waits, 0);
+
+    let future = start(&reactor);
+    let released = reactor.release().unwrap();
+    drop(future);
+    let reactor = released.adopt().unwrap();
+    glance(&reactor);
+    assert_eq!(reactor.stats().unwrap().waits, 0);
     end(reactor);
 }

@@ -15,7 +15,7 @@ mod wait;
 
 pub(crate) use growth::more;
 pub use readiness::Readiness;
-pub(crate) use state::{Core, Direct, How, Limits, New, Owner, Plan, Source};
+pub(crate) use state::{Core, Direct, How, Limits, New, Owner, Source};
 pub use token::{Kind, MAX_REACTORS, Token};
 pub(crate) use wait::Question;
 pub use wait::{Completion, Deadline, Member, Outcome, WaitSpec, Watch};

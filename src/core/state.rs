@@ -103,12 +103,6 @@ impl Plan {
         (node.slot(), node.interest())
     }
 
-    /// What this wait asks of a waitable.
-    pub(crate) fn interest(&self, slot: u32) -> Readiness {
-        let node = self.nodes.as_slice().iter().find(|node| node.slot() == slot);
-        node.map_or(Readiness::NONE, Node::interest)
-    }
-
     /// How many waitables it names.
     pub(crate) fn len(&self) -> usize {
         self.nodes.as_slice().len()

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use super::future::Dropped;
 use super::state::State;
 use crate::core::slots::{Slots, stale};
 use crate::core::{MAX_REACTORS, Readiness, Token};
@@ -21,6 +22,10 @@ pub(crate) struct ReactorCell {
     /// A reactor has this number.
     pub(super) live: AtomicBool,
     pub(super) forks: AtomicU32,
+    /// Which reactor of this number it is: tells a handle that outlived its own from one of the next.
+    pub(super) life: AtomicU32,
+    /// Futures that were dropped where the state could not be reached; the next turn ends them.
+    pub(super) dropped: Dropped,
     /// What the host said last that the time is, where the host's clock counts; else NO_CLOCK.
     host_clock: AtomicU64,
     pub(super) state: OwnerCell<Option<Box<State>>>,
@@ -70,6 +75,8 @@ impl ReactorCell {
             stop: AtomicBool::new(false),
             live: AtomicBool::new(false),
             forks: AtomicU32::new(0),
+            life: AtomicU32::new(0),
+            dropped: Dropped::default(),
             host_clock: AtomicU64::new(NO_CLOCK),
             state: OwnerCell::new(None),
         }))

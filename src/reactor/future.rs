@@ -2,13 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
 use super::Reactor;
 use crate::core::{Completion, Kind, Member, Owner, Question, Token, WaitSpec};
-use crate::error::Result;
+use crate::error::{Result, Status};
 
 /// Futures that wait, by the key that their waits carry.
 #[derive(Default)]
@@ -78,33 +80,26 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Completion>> {
         let this = &mut *self;
-        let waker = context.waker();
+        // Wakers are made and dropped with nothing borrowed: the last one of a task drops it, and
+        // with it other futures that wait here.
+        let task = Task::Waiting(context.waker().clone());
         let Some((key, _)) = this.started else {
             let spec = this.question.spec();
-            this.started = Some(this.reactor.with(|state| {
-                let key = state.tasks.0.insert(Task::Waiting(waker.clone()));
+            let (started, _refused) = this.reactor.with(|state| {
+                let key = state.tasks.0.insert(task);
                 match state.start_wait(&spec, Owner::Task(key as u32)) {
-                    Ok(wait) => Ok((key as u32, wait)),
-                    Err(error) => {
-                        state.tasks.0.remove(key);
-                        Err(error)
-                    }
+                    Ok(wait) => (Ok((key as u32, wait)), None),
+                    Err(error) => (Err(error), Some(state.tasks.0.remove(key))),
                 }
-            })??);
+            })?;
+            this.started = Some(started?);
             return Poll::Pending;
         };
-        let done = this.reactor.with(|state| {
-            let task = &mut state.tasks.0[key as usize];
-            if let Task::Waiting(known) = task {
-                known.clone_from(waker);
-                return None;
-            }
-            match state.tasks.0.remove(key as usize) {
-                Task::Done(completion, members) => Some((completion, members)),
-                Task::Waiting(_) => unreachable!("it is done"),
-            }
+        let before = this.reactor.with(|state| match &mut state.tasks.0[key as usize] {
+            waiting @ Task::Waiting(_) => std::mem::replace(waiting, task),
+            Task::Done(..) => state.tasks.0.remove(key as usize),
         })?;
-        let Some((completion, members)) = done else { return Poll::Pending };
+        let Task::Done(completion, members) = before else { return Poll::Pending };
         this.started = None;
         this.members = members;
         Poll::Ready(Ok(completion))
@@ -114,14 +109,69 @@ impl Future for Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         let Some((key, wait)) = self.started else { return };
-        // Fails if the reactor is gone, or another thread's by now: nothing is left to be forgotten
-        // there, or nobody to wake.
-        let _ = self.reactor.with(|state| {
+        match self.reactor.end_future(key, wait) {
+            // Inside of a call of the reactor's, or where it was released: its next turn does it.
+            Err(error) if matches!(error.status(), Status::Reentrant | Status::Thread) => {
+                self.reactor.cell.dropped.add(self.reactor.life, key, wait);
+            }
+            // Fails otherwise if the reactor is gone: nothing is left to be forgotten there.
+            _ => {}
+        }
+    }
+}
+
+impl Reactor {
+    fn end_future(&self, key: u32, wait: Token) -> Result<()> {
+        let ended = self.with(|state| {
             if let Ok(slot) = state.core.find(wait, Kind::Wait) {
                 state.core.forget(slot);
                 state.work_outside();
             }
-            state.tasks.0.try_remove(key as usize);
-        });
+            state.tasks.0.try_remove(key as usize)
+        })?;
+        // Its waker, with nothing borrowed.
+        drop(ended);
+        Ok(())
+    }
+
+    /// Ends the futures that were dropped where they could not be ended.
+    #[inline]
+    pub(super) fn end_dropped(&self) -> Result<()> {
+        if !self.cell.dropped.any.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        for (life, key, wait) in self.cell.dropped.take() {
+            if life == self.life {
+                self.end_future(key, wait)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Futures that were dropped and not ended: of which reactor of the number, their key and wait.
+#[derive(Default)]
+pub(super) struct Dropped {
+    any: AtomicBool,
+    list: Mutex<Vec<(u32, u32, Token)>>,
+}
+
+impl Dropped {
+    fn lock(&self) -> MutexGuard<'_, Vec<(u32, u32, Token)>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cold]
+    fn add(&self, life: u32, key: u32, wait: Token) {
+        let mut list = self.lock();
+        list.push((life, key, wait));
+        self.any.store(true, Ordering::Release);
+    }
+
+    #[cold]
+    fn take(&self) -> Vec<(u32, u32, Token)> {
+        let mut list = self.lock();
+        self.any.store(false, Ordering::Release);
+        std::mem::take(&mut list)
     }
 }

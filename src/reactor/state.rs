@@ -1,10 +1,12 @@
 //! Everything of a reactor that its owner alone reaches: core, sources and exchanges together.
 
+use std::collections::HashMap;
+
 use super::future::Tasks;
 use super::{Mode, ReactorCell, ReactorOptions, Spawn, Stats};
 use crate::core::slots::not_an_event;
 use crate::core::{
-    Core, Deadline, How, Kind, Limits, New, Owner, Plan, Readiness, Source, Token, WaitSpec,
+    Core, Deadline, How, Kind, Limits, New, Owner, Readiness, Source, Token, WaitSpec,
 };
 use crate::error::{Error, Result, Status};
 use crate::gateway::Exchanges;
@@ -16,6 +18,13 @@ use crate::sources::watcher::{self, Watched};
 
 pub(super) const SIGNAL: usize = usize::MAX;
 pub(super) const ALARM: usize = usize::MAX - 1;
+
+/// A number with several waitables, for which a set is armed.
+struct Shared {
+    interest: Readiness,
+    /// What it was found to be ready for, once it is armed.
+    found: Option<Readiness>,
+}
 
 /// Everything of a reactor that its owner alone reaches.
 pub(crate) struct State {
@@ -291,7 +300,7 @@ impl State {
                     Source::Timer(_) => now = self.now(),
                     Source::Event | Source::Counter(_) => {}
                     source => {
-                        let found = self.arm_member(source, slot, watch.interest, None)?;
+                        let found = self.arm_member(source, slot, watch.interest)?;
                         node.found(found);
                     }
                 }
@@ -305,40 +314,52 @@ impl State {
 
     fn start_set(&mut self, spec: &WaitSpec<'_>, owner: Owner) -> Result<Token> {
         let mut plan = self.core.prepare(spec, owner)?;
+        // Numbers with several waitables, which may all be in the set: each is armed once.
+        let mut shared = HashMap::new();
         for member in 0..plan.len() {
             let (slot, interest) = plan.arm(member);
-            let source = self.core.source(slot);
-            let found = self.arm_member(source, slot, interest, Some(&plan))?;
+            if let Some(fd) = self.shared_number(slot) {
+                let asked = || Shared { interest: self.merged(fd), found: None };
+                shared.entry(fd).or_insert_with(asked).interest |= interest;
+            }
+        }
+        for member in 0..plan.len() {
+            let (slot, interest) = plan.arm(member);
+            let number = self.shared_number(slot);
+            let found = match number.and_then(|fd| Some((fd, shared.get_mut(&fd)?))) {
+                Some((_, Shared { found: Some(found), .. })) => *found,
+                Some((fd, shared)) => *shared.found.insert(self.arm(fd, shared.interest)?),
+                None => self.arm_member(self.core.source(slot), slot, interest)?,
+            };
             plan.found(member, found);
         }
         let now = self.now();
         self.core.commit(plan, now)
     }
 
+    /// The descriptor of a waitable that is not the only one on its number.
+    fn shared_number(&self, slot: u32) -> Option<RawFd> {
+        match self.core.source(slot) {
+            Source::Descriptor { fd, .. } if !self.descriptors.is_only(fd) => Some(fd),
+            _ => None,
+        }
+    }
+
+    /// What all waits on a number ask for together.
+    fn merged(&self, fd: RawFd) -> Readiness {
+        let interests = self.descriptors.waitables(fd).map(|slot| self.core.interest(slot));
+        interests.fold(Readiness::NONE, |sum, interest| sum | interest)
+    }
+
     /// Has a member of a set watched. Answers what it is ready for, as far as the core does not know
     /// it and the selector or the host does not tell it.
     #[inline]
-    fn arm_member(
-        &mut self,
-        source: Source,
-        slot: u32,
-        interest: Readiness,
-        plan: Option<&Plan>,
-    ) -> Result<Readiness> {
+    fn arm_member(&mut self, source: Source, slot: u32, interest: Readiness) -> Result<Readiness> {
         match source {
-            Source::Descriptor { fd, .. } => {
-                let mut merged = interest | self.core.interest(slot);
-                if !self.descriptors.is_only(fd) {
-                    for other in self.descriptors.waitables(fd) {
-                        merged |= self.core.interest(other);
-                        if let Some(plan) = plan {
-                            // The rest of the set may ask for the same number.
-                            merged |= plan.interest(other);
-                        }
-                    }
-                }
-                self.arm(fd, merged)
+            Source::Descriptor { fd, .. } if self.descriptors.is_only(fd) => {
+                self.arm(fd, interest | self.core.interest(slot))
             }
+            Source::Descriptor { fd, .. } => self.arm(fd, interest | self.merged(fd)),
             Source::Foreign(_) if self.options.host_watches_descriptors => self.always_ready(slot),
             Source::Exchange(exchange) => Ok(self.exchange_readiness(exchange, interest)),
             Source::Event | Source::Counter(_) | Source::Timer(_) | Source::Foreign(_) => {
@@ -384,13 +405,7 @@ impl State {
         let now = self.now();
         if let Some((waitable, interest)) = self.core.rearm(slot, now)? {
             let ready = match self.core.source(waitable) {
-                Source::Descriptor { fd, .. } => {
-                    let merged = self
-                        .descriptors
-                        .waitables(fd)
-                        .fold(interest, |sum, other| sum | self.core.interest(other));
-                    self.arm(fd, merged)?
-                }
+                Source::Descriptor { fd, .. } => self.arm(fd, interest | self.merged(fd))?,
                 Source::Exchange(exchange) => self.exchange_readiness(exchange, interest),
                 _ => Readiness::NONE,
             };

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use super::{Caller, Reactor, ReactorCell, State};
+use super::{Caller, ReactorCell, State, act_on};
 use crate::core::slots::stale;
 use crate::core::{Completion, Kind, Member, Owner, Readiness, Source, Token};
 use crate::error::{Error, Result, Status};
@@ -52,7 +52,7 @@ fn on_token(
         // Stale on any thread.
         cell.check(token)?;
     }
-    Reactor::from_cell(cell).act(move |state, caller| {
+    act_on(cell, move |state, caller| {
         let slot = state.core.find(token, kind)?;
         work(state, slot, caller)
     })
@@ -188,7 +188,7 @@ pub fn completion_members(completion: &Completion) -> Result<Vec<Member>> {
     }
     let (sender, receiver) = mpsc::channel();
     let completion = *completion;
-    Reactor::from_cell(cell).act(move |state, _| {
+    act_on(cell, move |state, _| {
         let members = state.core.members(&completion)?;
         // The receiver lives until the call has ended.
         let _ = sender.send(members);

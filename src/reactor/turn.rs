@@ -285,11 +285,13 @@ impl State {
         // Looked at after `asleep`: what comes later signals.
         let stopped = self.cell.stop.swap(false, Ordering::SeqCst);
         more |= self.cell.slots.has_notices() || self.cell.signal.is_marked();
+        // Notices for which nobody waits may go on for ever: they do not keep it from its end.
+        let closed = self.is_drained() && !self.has_announcement();
+        more &= !closed;
         if more && self.options.mode != Mode::Owned && !self.options.host_turns_before_sleep {
             // For a host that does not look at MORE, or watches for edges.
             self.cell.signal.raise();
         }
-        let closed = self.is_drained() && !more;
         Ok(Report { completions, changes, next_deadline, more, stopped, closed })
     }
 

@@ -271,10 +271,12 @@ impl Descriptors {
         if registration.first != waitable {
             let others = registration.others.as_mut().expect("it is one of several");
             others.retain(|other| *other != waitable);
+            registration.others.take_if(|others| others.is_empty());
             return;
         }
         if let Some(next) = registration.others.as_mut().and_then(|others| others.pop()) {
             registration.first = next;
+            registration.others.take_if(|others| others.is_empty());
             return;
         }
         if let Some(selector) = selector {

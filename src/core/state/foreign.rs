@@ -336,6 +336,10 @@ impl Core {
                 self.live_plans -= 1;
             }
         }
+        if self.live_plans == 0 {
+            // A host that fetches nothing would have the needless ones pile up.
+            self.planned.clear();
+        }
     }
 
     /// Whether the host has changes to fetch.

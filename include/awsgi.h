@@ -394,7 +394,9 @@ typedef struct awsgi_turn {
     uint64_t deadline;
     /** In: the time, with AWSGI_HOST_GIVES_CLOCK. */
     uint64_t now;
-    /** In: events taken and steps run at most; 0: 1,024. */
+    /**
+     * In: events taken and steps run at most; 0: 1,024, which is the most events that are taken.
+     */
     uint32_t budget;
     /** Unused; 0. */
     uint32_t reserved;
@@ -491,8 +493,9 @@ AWSGI_API awsgi_status awsgi_reactor_release(awsgi_reactor *reactor);
 /**
  * Makes the calling thread the owner of a reactor that was released.
  *
- * Returns: AWSGI_OK; AWSGI_E_BUSY while another thread owns it; AWSGI_E_NULL; AWSGI_E_STALE for
- *   one that was freed.
+ * Returns: AWSGI_OK; AWSGI_E_BUSY while a thread owns it, be it the caller, or one that ended
+ *   without releasing it; AWSGI_E_REENTRANT in a step; AWSGI_E_NULL; AWSGI_E_STALE for one that
+ *   was freed.
  * Ownership: the calling thread's.
  * Threads: any.
  */
@@ -755,8 +758,8 @@ AWSGI_API awsgi_status awsgi_waitable_close(awsgi_waitable waitable);
  * ready: what happened: AWSGI_READABLE, ... ; it completes the waits that ask for it.
  *
  * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable
- *   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that was notified more than
- *   33 million times since its reactor's last turn; AWSGI_E_FORKED.
+ *   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that other threads have
+ *   notified 33 million times since its reactor's last turn; AWSGI_E_FORKED.
  * Ownership: nothing is kept.
  * Threads: any.
  */

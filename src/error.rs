@@ -155,7 +155,7 @@ impl Error {
 fn remedy(error: &std::io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => {
-            "; this process has no free descriptor: raise its limit (ulimit -n) or lower max_exchanges"
+            "; this process has no free descriptor: raise its limit (ulimit -n), or have fewer open at once"
         }
         #[cfg(target_os = "linux")]
         Some(libc::ENFILE) => "; the system has no free descriptor: raise fs.file-max",

@@ -198,7 +198,8 @@ pub struct Turn {
     pub deadline: Deadline,
     /// The time, in nanoseconds, where the host gives the clock.
     pub now: u64,
-    /// Events taken and steps run; 0 for the default, 1024.
+    /// Events taken and steps run at most; 0 for the default, 1,024, which is the most events that a
+    /// turn takes.
     pub budget: u32,
     /// Completions delivered at most; the rest stays queued.
     pub capacity: usize,
@@ -586,6 +587,14 @@ impl Reactor {
 
     /// One bounded step: takes what happened, runs what is due, and hands completions to `sink`.
     ///
+    /// In `sink` the reactor is in the middle of the turn: it may [`notify`], and whatever else it
+    /// asks of this reactor is answered with `Reentrant`. Collect the completions, and deal with
+    /// them after the turn.
+    ///
+    /// A host with foreign waitables, or one that watches descriptors, calls
+    /// [`turn_and_watch`](Reactor::turn_and_watch): without, [`Report::more`] is said for ever, and
+    /// [`Report::closed`] never.
+    ///
     /// # Errors
     ///
     /// `Reentrant` inside a turn, `Thread` elsewhere than on the owner's thread; `Os` if the
@@ -594,7 +603,8 @@ impl Reactor {
         self.turn_and_watch(&Turn { changes: 0, ..*turn }, sink, |_| ())
     }
 
-    /// The same, for a host with foreign waitables: what it has to watch for them goes to `watch`.
+    /// The same, for a host with foreign waitables, or one that watches descriptors: what it has to
+    /// watch goes to `watch`, for which holds what holds for `sink`.
     ///
     /// # Errors
     ///

@@ -274,7 +274,13 @@ impl Core {
 
     #[cold]
     fn not_found(&self, token: Token, kind: Kind) -> Error {
-        if token.reactor() != self.number || !self.slots.is_live(token) {
+        if token.kind().is_some() && token.reactor() != self.number {
+            return Error::new(
+                Status::Stale,
+                format!("{token:?} is not of this reactor: give one that was made with it"),
+            );
+        }
+        if !self.slots.is_live(token) {
             return stale();
         }
         Error::new(Status::Invalid, format!("{token:?} is not a {kind:?}: give the token of one"))

@@ -133,7 +133,7 @@ pub struct awsgi_turn {
     pub deadline: u64,
     /// In: the time, with AWSGI_HOST_GIVES_CLOCK.
     pub now: u64,
-    /// In: events taken and steps run at most; 0: 1,024.
+    /// In: events taken and steps run at most; 0: 1,024, which is the most events that are taken.
     pub budget: u32,
     /// Unused; 0.
     pub reserved: u32,
@@ -306,8 +306,9 @@ pub unsafe extern "C" fn awsgi_reactor_release(reactor: *mut awsgi_reactor) -> a
 
 /// Makes the calling thread the owner of a reactor that was released.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_BUSY while another thread owns it; AWSGI_E_NULL; AWSGI_E_STALE for
-///   one that was freed.
+/// Returns: AWSGI_OK; AWSGI_E_BUSY while a thread owns it, be it the caller, or one that ended
+///   without releasing it; AWSGI_E_REENTRANT in a step; AWSGI_E_NULL; AWSGI_E_STALE for one that
+///   was freed.
 /// Ownership: the calling thread's.
 /// Threads: any.
 #[unsafe(no_mangle)]

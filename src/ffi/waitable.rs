@@ -270,8 +270,8 @@ fn notify_bits(waitable: awsgi_waitable, ready: u32) -> Result<()> {
 /// ready: what happened: AWSGI_READABLE, ... ; it completes the waits that ask for it.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_INVALID for other bits, or for what is not a waitable
-///   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that was notified more than
-///   33 million times since its reactor's last turn; AWSGI_E_FORKED.
+///   or tells by itself; AWSGI_E_LIMIT, with nothing done, for a counter that other threads have
+///   notified 33 million times since its reactor's last turn; AWSGI_E_FORKED.
 /// Ownership: nothing is kept.
 /// Threads: any.
 #[unsafe(no_mangle)]

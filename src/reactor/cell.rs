@@ -1,7 +1,7 @@
 //! What a reactor number stands for, and the numbers.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::future::Dropped;
 use super::state::State;
@@ -36,26 +36,38 @@ const NO_CLOCK: u64 = u64::MAX;
 
 static CELLS: [OnceLock<ReactorCell>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
 
-/// Reactor numbers that nobody uses, oldest first, and the first that nobody ever used.
-static FREE: Mutex<(Vec<u16>, u16)> = Mutex::new((Vec::new(), 0));
+/// What is known of each reactor number: TAKEN, 0 if nobody ever had it, or the time, counted in
+/// numbers given back, since when nobody has it. No lock: one that another thread held during a fork
+/// would be held in the child for ever.
+static NUMBERS: [AtomicU64; MAX_REACTORS] = [const { AtomicU64::new(0) }; MAX_REACTORS];
+const TAKEN: u64 = u64::MAX;
+
+/// Takes the number that has been free for longest, or else one that nobody had.
+fn take_number() -> Option<u16> {
+    loop {
+        let known = NUMBERS.iter().map(|number| number.load(Ordering::Relaxed)).enumerate();
+        let (number, since) = known
+            .filter(|(_, since)| *since != TAKEN)
+            .min_by_key(|(_, since)| if *since == 0 { TAKEN } else { *since })?;
+        let taken = NUMBERS[number].compare_exchange(
+            since,
+            TAKEN,
+            // What the last reactor of this number left in its slots is seen by the next.
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        if taken.is_ok() {
+            return Some(number as u16);
+        }
+    }
+}
 
 impl ReactorCell {
     /// The cell of a number that no reactor has.
     pub(super) fn unused() -> Result<&'static ReactorCell> {
-        let number = {
-            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-            if !free.0.is_empty() {
-                free.0.remove(0)
-            } else if usize::from(free.1) < MAX_REACTORS {
-                free.1 += 1;
-                free.1 - 1
-            } else {
-                return Err(Error::new(
-                    Status::Limit,
-                    "a process holds at most 1,024 reactors: free some",
-                ));
-            }
-        };
+        let number = take_number().ok_or_else(|| {
+            Error::new(Status::Limit, "a process holds at most 1,024 reactors: free some")
+        })?;
         Ok(CELLS[usize::from(number)].get_or_init(|| ReactorCell {
             number,
             slots: Slots::new(),
@@ -73,7 +85,9 @@ impl ReactorCell {
     /// Gives the number back. Numbers are reused oldest first, so that a stale token meets a fresh
     /// generation late.
     pub(super) fn give_back(&self) {
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.number);
+        static GIVEN_BACK: AtomicU64 = AtomicU64::new(1);
+        let now = GIVEN_BACK.fetch_add(1, Ordering::Relaxed);
+        NUMBERS[usize::from(self.number)].store(now, Ordering::Release);
     }
 
     /// The cell of a token's reactor.

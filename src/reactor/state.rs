@@ -51,6 +51,7 @@ pub(crate) struct State {
     pub(super) events_left: bool,
     /// Something was armed since the selector was asked.
     pub(super) armed: bool,
+    pub(super) warned_of_ghosts: bool,
     /// A turn is under way.
     pub(super) turning: bool,
     /// The exchange whose code runs.
@@ -87,6 +88,7 @@ impl State {
             events: None,
             events_left: false,
             armed: false,
+            warned_of_ghosts: false,
             turning: false,
             running: None,
             reported: Deadline::FOREVER,

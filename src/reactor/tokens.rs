@@ -173,11 +173,13 @@ pub fn wait_rearm(wait: Token) -> Result<()> {
 }
 
 /// The ready members of a completion, in the order of their set: for the host until its next turn,
-/// for a step until it returns, for a pool thread until it waits again.
+/// for a step until it returns, for a pool thread until it waits again. Those of a completion with
+/// `more` can be asked for as long as its wait lives.
 ///
 /// # Errors
 ///
-/// `Stale` later, and for what is not a completion of a wait; `Thread`.
+/// `Stale` later, and for what is not a completion of a wait; `Thread`; `Reentrant` in the sink of
+/// a turn.
 pub fn completion_members(completion: &Completion) -> Result<Vec<Member>> {
     let cell = ReactorCell::of(completion.wait)?;
     if !cell.live.load(Ordering::Acquire) {

@@ -147,10 +147,22 @@ impl State {
         self.events_left = count == limit;
         self.stats.events += count as u64;
         self.events = Some(events);
+        self.warn_of_ghosts();
         if HAS_GHOSTS && self.descriptors.is_haunted() {
             self.rebuild();
         }
         Ok((count as u32, capacity - room))
+    }
+
+    /// Says once that somebody closes descriptors too early.
+    fn warn_of_ghosts(&mut self) {
+        if self.stats.ghosts > 0 && !std::mem::replace(&mut self.warned_of_ghosts, true) {
+            self.log(
+                super::level::WARN,
+                "a descriptor was closed before its waitable, and its file lives on under another \
+                 number: close waitables first",
+            );
+        }
     }
 
     /// The completion of a report that comes to one and nothing else.

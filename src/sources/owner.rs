@@ -60,6 +60,10 @@ impl<T> OwnerCell<T> {
         match self.owner.compare_exchange(NOBODY, thread_id(), Ordering::Acquire, Ordering::Relaxed)
         {
             Ok(_) => Ok(()),
+            Err(owner) if owner == thread_id() => Err(Error::new(
+                Status::Busy,
+                "this thread owns it already: release it first, or go on with it",
+            )),
             Err(_) => Err(Error::new(
                 Status::Busy,
                 "another thread owns it: that thread must release it first",
@@ -84,7 +88,7 @@ impl<T> OwnerCell<T> {
     #[inline]
     pub(crate) fn borrow(&self) -> Result<Borrowed<'_, T>> {
         if !self.is_owner() {
-            return Err(elsewhere());
+            return Err(self.elsewhere());
         }
         if self.borrowed.load(Ordering::Relaxed) {
             return Err(inside());
@@ -94,13 +98,23 @@ impl<T> OwnerCell<T> {
     }
 }
 
-fn elsewhere() -> Error {
-    static ELSEWHERE: Fixed = Fixed::new(
-        Status::Thread,
-        "the call belongs to the thread that owns the reactor: make it there, or use an event and \
-         awsgi_notify",
-    );
-    ELSEWHERE.error()
+impl<T> OwnerCell<T> {
+    #[cold]
+    fn elsewhere(&self) -> Error {
+        static ELSEWHERE: Fixed = Fixed::new(
+            Status::Thread,
+            "the call belongs to the thread that owns the reactor: make it there, or use an event \
+             and awsgi_notify",
+        );
+        static NOWHERE: Fixed = Fixed::new(
+            Status::Thread,
+            "nobody owns the reactor since it was released: adopt it first",
+        );
+        match self.owner.load(Ordering::Relaxed) {
+            NOBODY => NOWHERE.error(),
+            _ => ELSEWHERE.error(),
+        }
+    }
 }
 
 fn inside() -> Error {

@@ -948,3 +948,28 @@ fn a_future_dropped_in_the_middle_of_a_turn_or_after_a_release_is_forgotten() {
     assert_eq!(reactor.stats().unwrap().waits, 0);
     end(reactor);
 }
+
+#[test]
+fn a_wait_that_was_forgotten_when_it_was_ready_is_no_work() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let set = readable(event);
+    notify(event, Readiness::READABLE).unwrap();
+    for _ in 0..100 {
+        wait_forget(reactor.wait_start(&WaitSpec::any(&set)).unwrap()).unwrap();
+    }
+    // Also for a host that takes no completions now.
+    let report = reactor.turn(&Turn { capacity: 0, ..Turn::default() }, |_| ()).unwrap();
+    assert!(!report.more);
+    assert_eq!(reactor.stats().unwrap().stale, 100);
+
+    // One behind another that is delivered.
+    let first = reactor.wait_start(&WaitSpec::any(&set)).unwrap();
+    let second = reactor.wait_start(&WaitSpec::any(&set)).unwrap();
+    wait_forget(second).unwrap();
+    let turn = Turn { capacity: 1, ..Turn::default() };
+    let mut done = None;
+    let report = reactor.turn(&turn, |completion| done = Some(completion.wait)).unwrap();
+    assert_eq!((done, report.more), (Some(first), false));
+    end(reactor);
+}

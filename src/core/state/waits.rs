@@ -248,13 +248,21 @@ impl Core {
         }
     }
 
-    /// Takes the next wait out of a queue. One that was forgotten meanwhile gives its slot back.
+    /// Takes the next wait out of a queue.
     fn dequeue(&mut self, queue: fn(&mut Core) -> &mut VecDeque<u32>) -> Option<u32> {
-        loop {
-            let slot = queue(self).pop_front()?;
+        let slot = queue(self).pop_front()?;
+        self.pass_forgotten(queue);
+        Some(slot)
+    }
+
+    /// Sees to it that the next wait of a queue is one to be delivered, or the queue would look like
+    /// work where there is none. One that was forgotten meanwhile gives its slot back.
+    fn pass_forgotten(&mut self, queue: fn(&mut Core) -> &mut VecDeque<u32>) {
+        while let Some(slot) = queue(self).front().copied() {
             match &self.entries[slot as usize] {
-                Entry::Wait(_) => return Some(slot),
+                Entry::Wait(_) => return,
                 Entry::Forgotten => {
+                    queue(self).pop_front();
                     self.stale += 1;
                     self.free(slot);
                 }
@@ -358,7 +366,13 @@ impl Core {
             self.vacate(slot);
             return Owner::Host;
         }
-        self.forget_any(slot)
+        let owner = self.forget_any(slot);
+        self.pass_forgotten(match owner {
+            Owner::Host => |core| &mut core.host_done,
+            Owner::Exchange(_) => |core| &mut core.exchange_done,
+            Owner::Task(_) => |core| &mut core.task_done,
+        });
+        owner
     }
 
     fn forget_any(&mut self, slot: u32) -> Owner {

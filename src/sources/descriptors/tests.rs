@@ -347,3 +347,17 @@ fn where_there_is_no_room_for_two_selectors_the_first_goes_on() {
         assert_eq!(watching.reports(), [Some(fd)]);
     }
 }
+
+#[test]
+fn a_number_whose_other_waitables_are_gone_is_as_before() {
+    let mut descriptors = Descriptors::default();
+    for gone in [1, 2] {
+        descriptors.add(7, 1);
+        descriptors.add(7, 2);
+        assert!(!descriptors.is_only(7));
+        descriptors.remove(None, 7, gone);
+        assert!(descriptors.is_only(7));
+        descriptors.remove(None, 7, 3 - gone);
+        assert_eq!(descriptors.waitable(7, 0), None);
+    }
+}

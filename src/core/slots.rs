@@ -67,6 +67,8 @@ pub(crate) struct Slots {
     chunks: [OnceLock<Box<[Slot]>>; CHUNKS],
     len: AtomicU32,
     inbox: AtomicU32,
+    /// What was taken from the inbox, oldest first, and not drained yet. Owner only.
+    turned: AtomicU32,
 }
 
 fn identity(kind: Option<Kind>, generation: u32) -> u64 {
@@ -98,6 +100,7 @@ impl Slots {
             chunks: [const { OnceLock::new() }; CHUNKS],
             len: AtomicU32::new(0),
             inbox: AtomicU32::new(NIL),
+            turned: AtomicU32::new(NIL),
         }
     }
 
@@ -245,23 +248,32 @@ impl Slots {
 
     /// Whether other threads have notified anything that was not drained. Owner only.
     pub(crate) fn has_notices(&self) -> bool {
-        self.inbox.load(Ordering::SeqCst) != NIL
+        self.inbox.load(Ordering::SeqCst) != NIL || self.turned.load(Ordering::Relaxed) != NIL
     }
 
     /// Takes everything notified, oldest first, and how often: 1 for what does not count. Owner
     /// only.
-    pub(crate) fn drain(&self, mut each: impl FnMut(u32, Readiness, u64)) {
-        let mut newest = self.inbox.swap(NIL, Ordering::SeqCst);
-        // The stack is newest first; turn it round in place.
-        let mut oldest = NIL;
-        while newest != NIL {
-            let slot = self.get(newest).expect("a linked slot");
-            let below = slot.next.load(Ordering::Relaxed);
-            slot.next.store(oldest, Ordering::Relaxed);
-            oldest = newest;
-            newest = below;
-        }
-        while oldest != NIL {
+    pub(crate) fn drain(&self, each: impl FnMut(u32, Readiness, u64)) {
+        self.drain_some(usize::MAX, each);
+    }
+
+    /// The same for at most `limit` objects; the rest comes first the next time. Answers how many
+    /// there were.
+    pub(crate) fn drain_some(
+        &self,
+        limit: usize,
+        mut each: impl FnMut(u32, Readiness, u64),
+    ) -> usize {
+        let mut done = 0;
+        let mut oldest = self.turned.load(Ordering::Relaxed);
+        while done < limit {
+            if oldest == NIL {
+                oldest = self.turn_round();
+                if oldest == NIL {
+                    break;
+                }
+            }
+            done += 1;
             let slot = self.get(oldest).expect("a linked slot");
             // Read before LINKED is cleared: from then on another thread may push it again.
             let after = slot.next.load(Ordering::Relaxed);
@@ -274,6 +286,22 @@ impl Slots {
             }
             oldest = after;
         }
+        self.turned.store(oldest, Ordering::Relaxed);
+        done
+    }
+
+    /// Takes the inbox, whose newest is on top, and turns it round in place.
+    fn turn_round(&self) -> u32 {
+        let mut newest = self.inbox.swap(NIL, Ordering::SeqCst);
+        let mut oldest = NIL;
+        while newest != NIL {
+            let slot = self.get(newest).expect("a linked slot");
+            let below = slot.next.load(Ordering::Relaxed);
+            slot.next.store(oldest, Ordering::Relaxed);
+            oldest = newest;
+            newest = below;
+        }
+        oldest
     }
 }
 

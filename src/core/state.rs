@@ -168,7 +168,7 @@ pub(crate) struct Core {
 impl Core {
     /// A core over the slots of reactor `number`, which it alone changes from here on.
     pub(crate) fn new(slots: &'static Slots, number: u16, limits: Limits) -> Core {
-        let mut core = Core {
+        Core {
             slots,
             number,
             limits,
@@ -199,15 +199,7 @@ impl Core {
             task_done: VecDeque::new(),
             stale: 0,
             spent: Vec::new(),
-        };
-        for slot in 0..slots.len() {
-            room_for_one(&mut core.entries);
-            core.entries.push(Entry::Free { next: NIL });
-            if slots.is_free(slot) {
-                core.queue_free(slot);
-            }
         }
-        core
     }
 
     // ---- slots ------------------------------------------------------------------------------
@@ -222,18 +214,32 @@ impl Core {
         self.newest_free = slot;
     }
 
+    /// A slot that this core has not used: one that the last reactor of the number left, or else a
+    /// new one.
+    fn another_slot(&mut self) -> Result<u32> {
+        loop {
+            let slot = self.entries.len() as u32;
+            if slot == self.slots.len() && self.slots.grow().is_none() {
+                return Err(Error::new(
+                    Status::Limit,
+                    "a reactor holds at most 16,777,215 objects: end some",
+                ));
+            }
+            room_for_one(&mut self.entries);
+            self.entries.push(Entry::Free { next: NIL });
+            // One whose generations are used up rests.
+            if self.slots.is_free(slot) {
+                return Ok(slot);
+            }
+        }
+    }
+
     /// Takes the slot that has been free for longest for an object that is put there next. Answers
     /// the slot with the object's generation.
     #[inline(always)]
     fn claim(&mut self, kind: Kind, listens: Listens) -> Result<(u32, u32)> {
         let slot = if self.oldest_free == NIL {
-            let slot = self.slots.grow().ok_or_else(|| {
-                Error::new(Status::Limit, "a reactor holds at most 16,777,215 objects: end some")
-            })?;
-            debug_assert_eq!(slot as usize, self.entries.len());
-            room_for_one(&mut self.entries);
-            self.entries.push(Entry::Free { next: NIL });
-            slot
+            self.another_slot()?
         } else {
             let slot = self.oldest_free;
             let Entry::Free { next } = self.entries[slot as usize] else {

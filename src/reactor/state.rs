@@ -475,14 +475,14 @@ impl State {
         }
     }
 
-    /// Takes what other threads notified.
-    pub(super) fn drain_inbox(&mut self) {
+    /// Takes what other threads notified of at most `limit` objects.
+    pub(super) fn drain_inbox(&mut self, limit: usize) {
         if !self.cell.slots.has_notices() {
             return;
         }
         let slots = &self.cell.slots;
         let mut poked = Vec::new();
-        slots.drain(|slot, bits, times| match self.core.exchange_key(slot) {
+        slots.drain_some(limit, |slot, bits, times| match self.core.exchange_key(slot) {
             Some(_) => poked.push(slot),
             None => {
                 if !self.core.notify(slot, bits, times) {

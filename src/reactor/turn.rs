@@ -52,19 +52,21 @@ impl State {
         self.core.begin_turn();
         self.close_closable();
         let (taken, completions) = self.ask_selector(turn, budget, sink)?;
-        self.drain_inbox();
-        let now = self.now();
-        // Half of the budget at least, or a flood of events could starve deadlines and steps.
+        // Half of the budget at least for each kind, or a flood of one could starve the others.
         let left = budget.saturating_sub(taken).max(budget.div_ceil(2)) as usize;
+        self.drain_inbox(left);
+        let now = self.now();
         let expired = self.core.expire(now, left);
         self.stats.events += expired as u64;
         self.expire_drains(now);
-        while let Some((key, completion)) = self.core.next_exchange_completion() {
+        for _ in 0..left {
+            let Some((key, completion)) = self.core.next_exchange_completion() else { break };
             self.stats.completions += 1;
             self.resume(key, completion);
         }
         let mut wakers = Vec::new();
-        while let Some((key, completion)) = self.core.next_task_completion() {
+        for _ in 0..left {
+            let Some((key, completion)) = self.core.next_task_completion() else { break };
             self.stats.completions += 1;
             let members = self.core.members(&completion).unwrap_or_default();
             wakers.extend(self.tasks.complete(key, completion, members));

@@ -432,9 +432,11 @@ impl Descriptors {
             return;
         }
         registration.vain = 0;
+        // HANGUP and ERROR come unasked.
+        let asked = |readiness: Readiness| readiness & !Readiness::ALWAYS;
         if wanted.is_empty() {
             self.disarm(selector, fd);
-        } else if registration.watched.is_some_and(|watched| watched != wanted) {
+        } else if registration.watched.is_some_and(|watched| asked(watched) != asked(wanted)) {
             match selector.reregister(fd, name(fd, registration.generation), wanted) {
                 Ok(()) => drop(registration.set_watched(fd, Some(wanted))),
                 // Or a ghost would be taken for the living for as long as somebody waits.

@@ -84,7 +84,7 @@ const ASKS: u8 = 0x80;
 /// A member of a wait's set, linked into its waitable's list of waiters.
 #[derive(Clone, Copy)]
 pub(crate) struct Node {
-    /// The waitable's slot, and the lowest bits of its generation, which tell it from a successor.
+    /// The waitable's slot.
     waitable: u32,
     interest: u8,
     pub(super) ready: Bits,
@@ -101,8 +101,8 @@ impl Node {
         after: NodeRef::NONE,
     };
 
-    pub(super) fn new(slot: u32, generation: u32, interest: Readiness) -> Node {
-        Node { waitable: slot | generation << 24, interest: Bits::of(interest).0, ..Node::NONE }
+    pub(super) fn new(slot: u32, interest: Readiness) -> Node {
+        Node { waitable: slot, interest: Bits::of(interest).0, ..Node::NONE }
     }
 
     /// A node that stands for a set in the table of sets.
@@ -115,7 +115,7 @@ impl Node {
     }
 
     pub(crate) fn slot(&self) -> u32 {
-        self.waitable & 0x00ff_ffff
+        self.waitable
     }
 
     /// The member was found ready while it was armed.
@@ -123,9 +123,17 @@ impl Node {
         self.ready = Bits::of(self.ready.get() | ready);
     }
 
-    /// Whether the object of this generation is the one that was asked for.
+    /// It is in no list any more: in place of its neighbours it keeps the waitable's generation, by
+    /// which that is told from its successors.
+    pub(super) fn retire(&mut self, generation: u32) {
+        self.set_linked(false);
+        self.before = NodeRef::new(generation & 0x00ff_ffff, generation >> 24);
+        self.after = NodeRef::NONE;
+    }
+
+    /// Whether the object of this generation is the one that was asked for, of a retired node.
     pub(super) fn is_of(&self, generation: u32) -> bool {
-        self.waitable >> 24 == generation & 0xff
+        self.before == NodeRef::new(generation & 0x00ff_ffff, generation >> 24)
     }
 
     pub(super) fn interest(&self) -> Readiness {

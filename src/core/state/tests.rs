@@ -295,3 +295,35 @@ fn free_slots_are_reused_oldest_first() {
     assert_eq!(event(&mut core).slot(), tokens[0].slot());
     assert_eq!(event(&mut core).slot(), 3);
 }
+
+#[test]
+fn a_member_closed_since_is_nobody_also_when_its_slot_was_used_often() {
+    let mut core = core();
+    let waitable = event(&mut core);
+    start(&mut core, &[watch(waitable)], Deadline::FOREVER, 1);
+    core.ready(waitable.slot(), Readiness::READABLE);
+    let done = core.next_host_completion().unwrap();
+    assert_eq!(core.members(&done).unwrap()[0].waitable, waitable);
+    core.close(waitable.slot());
+    for _ in 0..600 {
+        let next = event(&mut core);
+        assert_eq!(next.slot(), waitable.slot());
+        assert_eq!(core.members(&done).unwrap()[0].waitable, Token::NONE);
+        core.close(next.slot());
+    }
+}
+
+#[test]
+fn the_next_reactor_of_a_number_pays_for_no_more_than_it_uses() {
+    let slots: &'static Slots = Box::leak(Box::new(Slots::new()));
+    let limits = Limits { waitables: 10_000, waits: 10 };
+    let mut first = Core::new(slots, 0, limits);
+    for _ in 0..10_000 {
+        event(&mut first);
+    }
+    first.end();
+    let mut second = Core::new(slots, 0, limits);
+    assert_eq!(second.entries.len(), 0);
+    assert_eq!(event(&mut second).slot(), 0);
+    assert_eq!(second.entries.len(), 1);
+}

@@ -299,13 +299,14 @@ impl Core {
     #[inline]
     fn end_at_once(&mut self, waitable: u32, slot: u32, ready: Readiness) {
         self.epoch += 1;
+        let generation = self.token_of(Kind::Waitable, waitable).generation();
         let wait = self.wait_mut(slot);
         let timed = wait.flags.has(Flags::TIMED);
         wait.outcome = Some(Outcome::Ready);
         wait.flags = wait.flags.with(Flags::SPENT);
         wait.node.ready = Bits::of(ready);
         wait.node.set_asks(false);
-        wait.node.set_linked(false);
+        wait.node.retire(generation);
         let interest = wait.node.interest();
         let entry = self.waitable_mut(waitable);
         entry.first = NodeRef::NONE;
@@ -439,10 +440,9 @@ impl Core {
             return;
         }
         debug_assert!(!node.asks());
-        node.set_linked(false);
         let (slot, before, after) = (node.slot(), node.before, node.after);
-        node.before = NodeRef::NONE;
-        node.after = NodeRef::NONE;
+        let generation = self.token_of(Kind::Waitable, slot).generation();
+        self.node_mut(at).retire(generation);
         if before.is_none() {
             self.waitable_mut(slot).first = after;
         } else {

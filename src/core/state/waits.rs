@@ -61,7 +61,7 @@ impl Core {
             return Err(no_interest());
         }
         let slot = self.find(watch.waitable, Kind::Waitable)?;
-        Ok(Node::new(slot, watch.waitable.generation(), watch.interest))
+        Ok(Node::new(slot, watch.interest))
     }
 
     /// A sleep: a wait for nothing but its deadline.
@@ -618,7 +618,7 @@ impl Core {
     fn named(&self, node: &Node) -> Token {
         if let Entry::Waitable(_) = self.entries[node.slot() as usize] {
             let token = self.token_of(Kind::Waitable, node.slot());
-            if node.is_of(token.generation()) {
+            if node.is_linked() || node.is_of(token.generation()) {
                 return token;
             }
         }

@@ -125,6 +125,8 @@ pub(crate) struct Core {
     number: u16,
     limits: Limits,
     entries: Vec<Entry>,
+    /// How many slots the last reactor of the number left.
+    inherited: usize,
     oldest_free: u32,
     newest_free: u32,
     /// Deadlines of waits and expirations of timers that somebody waits for, by slot.
@@ -173,6 +175,7 @@ impl Core {
             number,
             limits,
             entries: Vec::new(),
+            inherited: slots.len() as usize,
             oldest_free: NIL,
             newest_free: NIL,
             timers: Timers::default(),
@@ -238,7 +241,9 @@ impl Core {
     /// the slot with the object's generation.
     #[inline(always)]
     fn claim(&mut self, kind: Kind, listens: Listens) -> Result<(u32, u32)> {
-        let slot = if self.oldest_free == NIL {
+        // What the last reactor of the number left has been free for longer than anything of ours.
+        let inherits = self.entries.len() < self.inherited;
+        let slot = if self.oldest_free == NIL || inherits {
             self.another_slot()?
         } else {
             let slot = self.oldest_free;

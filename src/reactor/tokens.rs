@@ -162,7 +162,7 @@ pub fn wait_forget(wait: Token) -> Result<()> {
 /// # Errors
 ///
 /// `State` for another wait; `Stale` once its last completion was delivered; `Thread`; `Os` and
-/// `Nesting` as for [`Reactor::wait_start`].
+/// `Nesting` as for [`Reactor::wait_start`](crate::Reactor::wait_start).
 pub fn wait_rearm(wait: Token) -> Result<()> {
     on_token(wait, Kind::Wait, |state, slot, caller| {
         caller.may_end(state.core.wait_exchange(slot))?;

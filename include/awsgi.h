@@ -471,7 +471,8 @@ typedef struct awsgi_stats {
  *   each other: delegated mode without a wake hook, a wake hook or
  *   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
  *   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
- *   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_UNSUPPORTED in nested mode on Windows,
+ *   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_NULL; AWSGI_E_UNSUPPORTED if the
+ *   structure asks for what this release does not know, in nested mode on Windows,
  *   and on macOS and BSD without AWSGI_HOST_HONOURS_DEADLINE.
  * Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
  * Threads: any.
@@ -506,7 +507,8 @@ AWSGI_API awsgi_status awsgi_reactor_adopt(awsgi_reactor *reactor);
  *
  * fd: the descriptor. Watch it for reading, level- or edge-triggered, and do nothing else with it.
  *
- * Returns: AWSGI_OK; AWSGI_E_STATE in another mode; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_STATE in another mode; AWSGI_E_THREAD; AWSGI_E_NULL;
+ *   AWSGI_E_STALE for a reactor that was freed.
  * Ownership: the reactor's, until it is freed.
  * Threads: owner.
  */
@@ -518,7 +520,8 @@ AWSGI_API awsgi_status awsgi_reactor_fd(awsgi_reactor *reactor, awsgi_os_handle 
  * ns: the time in nanoseconds: CLOCK_MONOTONIC (on Windows, of the performance counter), or with
  *   AWSGI_HOST_GIVES_CLOCK what the last turn was given, 0 before the first.
  *
- * Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL; AWSGI_E_STALE for a reactor that was
+ *   freed.
  * Ownership: nothing is kept.
  * Threads: owner, exchange.
  */
@@ -532,7 +535,8 @@ AWSGI_API awsgi_status awsgi_reactor_now(awsgi_reactor *reactor, uint64_t *ns);
  * turn: in and out; see awsgi_turn. On error its outputs are zero.
  *
  * Returns: AWSGI_OK; AWSGI_E_REENTRANT in a step; AWSGI_E_THREAD; AWSGI_E_OS if the selector
- *   cannot be asked; AWSGI_E_INVALID if size was not set; AWSGI_E_NULL.
+ *   cannot be asked; AWSGI_E_INVALID if size was not set; AWSGI_E_NULL; AWSGI_E_STALE for a reactor
+ *   that was freed; AWSGI_E_UNSUPPORTED if the structure asks for what this release does not know.
  * Ownership: the arrays stay the caller's.
  * Threads: owner.
  */
@@ -565,7 +569,8 @@ awsgi_status awsgi_reactor_stats(awsgi_reactor *reactor,
  * Begins the end: every wait completes as AWSGI_CLOSED, every exchange ends, nothing new is taken.
  * Turn until AWSGI_TURN_CLOSED, then call awsgi_reactor_free.
  *
- * Returns: AWSGI_OK, also when it was closed before; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Returns: AWSGI_OK, also when it was closed before; AWSGI_E_THREAD; AWSGI_E_NULL;
+ *   AWSGI_E_STALE for a reactor that was freed.
  * Ownership: unchanged.
  * Threads: owner.
  */
@@ -577,7 +582,7 @@ AWSGI_API awsgi_status awsgi_reactor_close(awsgi_reactor *reactor);
  * reactor: may be NULL.
  *
  * Returns: AWSGI_OK; AWSGI_E_BUSY before it is closed and empty, or while gateways are bound to
- *   it; AWSGI_E_REENTRANT in a step; AWSGI_E_THREAD.
+ *   it; AWSGI_E_REENTRANT in a step; AWSGI_E_THREAD; AWSGI_E_STALE for one that was freed.
  * Ownership: the pointer is void after AWSGI_OK.
  * Threads: owner.
  */
@@ -753,7 +758,8 @@ AWSGI_API awsgi_status awsgi_waitable_close(awsgi_waitable waitable);
 
 /**
  * Sets an event, adds one to a counter, or reports what a foreign waitable is ready for. Takes no
- * lock and allocates nothing. Safe on any thread, also after the waitable or its reactor is gone.
+ * lock, and on other threads than the owner's allocates nothing. Safe on any thread, also after the
+ * waitable or its reactor is gone.
  *
  * ready: what happened: AWSGI_READABLE, ... ; it completes the waits that ask for it.
  *

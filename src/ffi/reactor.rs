@@ -263,7 +263,8 @@ fn options(given: &awsgi_reactor_options) -> Result<ReactorOptions> {
 ///   each other: delegated mode without a wake hook, a wake hook or
 ///   AWSGI_HOST_WATCHES_DESCRIPTORS without it, AWSGI_HOST_GIVES_CLOCK in owned mode or without
 ///   AWSGI_HOST_HONOURS_DEADLINE; AWSGI_E_OS if the kernel has no descriptor or memory for it;
-///   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_UNSUPPORTED in nested mode on Windows,
+///   AWSGI_E_LIMIT beyond 1,024 reactors in a process; AWSGI_E_NULL; AWSGI_E_UNSUPPORTED if the
+///   structure asks for what this release does not know, in nested mode on Windows,
 ///   and on macOS and BSD without AWSGI_HOST_HONOURS_DEADLINE.
 /// Ownership: the caller's, to be ended with awsgi_reactor_close and awsgi_reactor_free.
 /// Threads: any.
@@ -326,7 +327,8 @@ pub unsafe extern "C" fn awsgi_reactor_adopt(reactor: *mut awsgi_reactor) -> aws
 ///
 /// fd: the descriptor. Watch it for reading, level- or edge-triggered, and do nothing else with it.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_STATE in another mode; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Returns: AWSGI_OK; AWSGI_E_STATE in another mode; AWSGI_E_THREAD; AWSGI_E_NULL;
+///   AWSGI_E_STALE for a reactor that was freed.
 /// Ownership: the reactor's, until it is freed.
 /// Threads: owner.
 #[unsafe(no_mangle)]
@@ -352,7 +354,8 @@ pub unsafe extern "C" fn awsgi_reactor_fd(
 /// ns: the time in nanoseconds: CLOCK_MONOTONIC (on Windows, of the performance counter), or with
 ///   AWSGI_HOST_GIVES_CLOCK what the last turn was given, 0 before the first.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Returns: AWSGI_OK; AWSGI_E_THREAD; AWSGI_E_NULL; AWSGI_E_STALE for a reactor that was
+///   freed.
 /// Ownership: nothing is kept.
 /// Threads: owner, exchange.
 #[unsafe(no_mangle)]
@@ -375,7 +378,8 @@ pub unsafe extern "C" fn awsgi_reactor_now(
 /// turn: in and out; see awsgi_turn. On error its outputs are zero.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_REENTRANT in a step; AWSGI_E_THREAD; AWSGI_E_OS if the selector
-///   cannot be asked; AWSGI_E_INVALID if size was not set; AWSGI_E_NULL.
+///   cannot be asked; AWSGI_E_INVALID if size was not set; AWSGI_E_NULL; AWSGI_E_STALE for a reactor
+///   that was freed; AWSGI_E_UNSUPPORTED if the structure asks for what this release does not know.
 /// Ownership: the arrays stay the caller's.
 /// Threads: owner.
 #[unsafe(no_mangle)]
@@ -524,7 +528,8 @@ pub unsafe extern "C" fn awsgi_reactor_stats(
 /// Begins the end: every wait completes as AWSGI_CLOSED, every exchange ends, nothing new is taken.
 /// Turn until AWSGI_TURN_CLOSED, then call awsgi_reactor_free.
 ///
-/// Returns: AWSGI_OK, also when it was closed before; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Returns: AWSGI_OK, also when it was closed before; AWSGI_E_THREAD; AWSGI_E_NULL;
+///   AWSGI_E_STALE for a reactor that was freed.
 /// Ownership: unchanged.
 /// Threads: owner.
 #[unsafe(no_mangle)]
@@ -537,7 +542,7 @@ pub unsafe extern "C" fn awsgi_reactor_close(reactor: *mut awsgi_reactor) -> aws
 /// reactor: may be NULL.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_BUSY before it is closed and empty, or while gateways are bound to
-///   it; AWSGI_E_REENTRANT in a step; AWSGI_E_THREAD.
+///   it; AWSGI_E_REENTRANT in a step; AWSGI_E_THREAD; AWSGI_E_STALE for one that was freed.
 /// Ownership: the pointer is void after AWSGI_OK.
 /// Threads: owner.
 #[unsafe(no_mangle)]

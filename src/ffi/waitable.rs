@@ -265,7 +265,8 @@ fn notify_bits(waitable: awsgi_waitable, ready: u32) -> Result<()> {
 }
 
 /// Sets an event, adds one to a counter, or reports what a foreign waitable is ready for. Takes no
-/// lock and allocates nothing. Safe on any thread, also after the waitable or its reactor is gone.
+/// lock, and on other threads than the owner's allocates nothing. Safe on any thread, also after the
+/// waitable or its reactor is gone.
 ///
 /// ready: what happened: AWSGI_READABLE, ... ; it completes the waits that ask for it.
 ///

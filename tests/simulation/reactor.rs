@@ -53,7 +53,7 @@ counts! {
     FullArrays Slept Stopped Completions Futures AtOnce MaybeTold Multishots Certain TimedOut
     Cancelled Closed Failed Changes Elsewhere ElsewhereRefused Stale Refused LostByReplacement
     LostByClosing Rebuilds Ghosts WorkSignalled ReadableInVain NotReadable HookCalls Given Reported
-    Forgotten Rearmed Taken
+    Forgotten Rearmed Taken Raced
 }
 
 /// What all lives together have reached.
@@ -110,6 +110,8 @@ pub struct World {
     /// Of the wake hook, and how many there had been when the last turn began.
     calls: Arc<AtomicU64>,
     calls_before: u64,
+    /// Another thread notified while the last turn ran, and perhaps before it.
+    raced: bool,
     barrier: Option<Barrier>,
     helper: Helper,
     model: Model,
@@ -172,6 +174,7 @@ impl Life for World {
             reactor,
             calls,
             calls_before: 0,
+            raced: false,
             barrier: host.is_watched_for().then(Barrier::new),
             helper: Helper::new(),
             model: Model::at(if host.gives_clock { 0 } else { 1 }),
@@ -504,14 +507,15 @@ impl World {
         number.replaced |= number.watched && number.open;
         match how % 4 {
             2 if number.watched && number.open && self.ghosts.len() < 8 => {
-                let ghost = number.ghost();
+                let asker = self.waitables.iter().position(|w| w.number == Some(of));
+                let asker = asker.filter(|_| (self.waits.len() as u32) < self.host.waits);
+                let ghost = asker.and_then(|_| number.ghost());
+                number.close();
                 number.fill(kind);
-                if ghost.is_some() {
-                    self.ghosts.extend(ghost);
+                if let (Some(at), Some(ghost)) = (asker, ghost) {
+                    self.ghosts.push(ghost);
                     // The reactor finds out when it asks for the number.
-                    if let Some(at) = self.waitables.iter().position(|w| w.number == Some(of)) {
-                        self.arm(0, &[64 * at as u32 + READABLE], 1, 0, 1);
-                    }
+                    self.arm(0, &[64 * at as u32 + READABLE], 1, 0, 1);
                 }
             }
             3 => number.close(),
@@ -523,7 +527,7 @@ impl World {
     }
 
     fn haunt(&mut self, times: u32) {
-        if self.ghosts.is_empty() || self.host.is_watched_for() {
+        if self.ghosts.is_empty() {
             return;
         }
         for _ in 0..times.min(24) {
@@ -639,9 +643,9 @@ impl World {
                     self.barrier.as_ref().expect("somebody watches").pass();
                 }
                 let calls = self.calls.load(Ordering::SeqCst) - self.calls_before;
-                assert!(calls < 2, "the wake hook was called twice between two turns");
+                assert!(calls < 2 + u64::from(self.raced), "the wake hook was called twice between two turns");
                 if let Some(work) = work {
-                    assert_eq!(calls, 1, "{work}, and the wake hook was not called");
+                    assert!(calls > 0, "{work}, and the wake hook was not called");
                     hit(Count::WorkSignalled);
                 }
                 add(Count::HookCalls, calls);

@@ -53,8 +53,8 @@ const WEIGHTS: [u32; 18] = [
     14, // Notify
     10, // Elsewhere
     60, // Act
-    4,  // Replace
-    1,  // Haunt
+    6,  // Replace
+    3,  // Haunt
     8,  // Take
     14, // Advance
     60, // Turn

@@ -87,10 +87,13 @@ impl World {
         self.model.waits.iter().find_map(|wait| {
             let fits = wait.set.len() == 1
                 && wait.ended.is_none()
+                && wait.queued.is_none()
                 && wait.owner == Owner::Host
+                && wait.deadline == FOREVER
                 && wait.set[0].asks & READABLE != 0;
             let waitable = self.waitables.iter().find(|w| fits && w.id == wait.set[0].waitable)?;
-            let event = matches!(waitable.behind, Behind::Flag | Behind::Counter);
+            let noted = self.inbox.iter().any(|notice| notice.token == waitable.token);
+            let event = matches!(waitable.behind, Behind::Flag | Behind::Counter) && !noted;
             event.then_some((wait.id, waitable.token))
         })
     }
@@ -110,24 +113,36 @@ impl World {
         let mut racing = None;
         if sleep && self.host.mode == Mode::Owned {
             let queued = self.model.waits.iter().any(|w| w.queued.is_some());
-            let certain = queued || self.work().is_some() || soon;
-            racing = self.sleeper().filter(|_| !certain && capacity >= 100);
+            self.model.plan_changes();
+            let told = !self.inbox.is_empty() || self.stopping || self.model.has_changes();
+            let due = (0..NUMBERS).any(|of| self.is_certain(of, self.numbers[of].ready()));
+            let certain = queued || told || due || soon;
+            racing = self.sleeper().filter(|_| !certain && capacity >= 100 && !self.model.closed);
             if certain || racing.is_some() {
                 turn.deadline = Deadline::at(self.now() + LOST.as_nanos() as u64);
                 hit(Count::Slept);
             }
-            if let Some((_, token)) = racing {
-                self.helper.begin(move || notify(token, Readiness::READABLE).expect("it lives"));
-            }
-        } else if sleep && !self.host.gives_clock && self.host.mode == Mode::Nested && soon {
+        } else if sleep
+            && self.host.mode == Mode::Nested
+            && !self.host.gives_clock
+            && !self.host.turns_before_sleep
+            && soon
+        {
             let fd = self.reactor.fd().expect("it is nested");
             assert!(is_readable(fd, LOST.as_millis() as i32), "the alarm did not ring");
             hit(Count::Slept);
+        } else if sleep && capacity >= 100 && !self.model.closed {
+            racing = self.sleeper();
         }
         let ready: Vec<u32> = self.numbers.iter().map(Number::ready).collect();
         let small = budget > 0 && capacity >= 100 && self.may_be_small(&ready);
         turn.budget = if small { budget } else { 0 };
         self.calls_before = self.calls.load(Ordering::SeqCst);
+        self.raced = racing.is_some();
+        if let Some((_, token)) = racing {
+            self.helper.begin(move || notify(token, Readiness::READABLE).expect("it lives"));
+            hit(Count::Raced);
+        }
         let before = self.now();
         let (mut done, mut told) = (Vec::new(), Vec::new());
         let report = self
@@ -193,9 +208,18 @@ impl World {
     }
 
     fn see(&mut self, turn: &Turn, taken: Taken) {
+            eprintln!(
+                "{:?} {:?} waits {:?} may {:?} due {:?}",
+                taken.report, taken.done, self.model.waits, self.may, self.due
+            );
+        }
         self.model.applied();
         self.late = self.told.last().map(|told| told.0);
         self.told.clear();
+        if self.host.mode != Mode::Delegated {
+            // To know whether it may sleep, it looks whether there are any.
+            self.model.plan_changes();
+        }
         let mut done: std::collections::VecDeque<Completion> = taken.done.iter().copied().collect();
         self.see_reports(turn, &taken, &mut done);
         self.see_rebuild();
@@ -249,13 +273,20 @@ impl World {
         let place = self.model.place;
         let mut left: HashSet<usize> =
             (0..NUMBERS).filter(|of| self.is_watched(*of) && taken.ready[*of] != 0).collect();
+        let certain: Vec<bool> =
+            (0..NUMBERS).map(|of| self.is_certain(of, taken.ready[of])).collect();
+        // Bits that the selector was asked for, and those that come unasked.
+        let asked: Vec<u32> =
+            (0..NUMBERS).map(|of| seen(taken.ready[of], self.asked(of))).collect();
+        let known = self.may.is_empty();
         let mut events = 0;
         if self.model.next(|owner| owner == Owner::Host).is_empty() {
             // What comes first may have been handed over before all else was looked at.
             while let Some(of) = done.front().and_then(|first| self.at_once(first, taken, &left)) {
                 let first = done.pop_front().expect("it was looked at");
                 left.remove(&of);
-                self.show(of, taken.ready[of], true, place);
+                let sure = if known || certain[of] { asked[of] } else { 0 };
+                self.show(of, taken.ready[of], sure, place);
                 self.delivered(first.user_data as u32, first, None, done);
                 hit(Count::AtOnce);
                 events += 1;
@@ -264,10 +295,11 @@ impl World {
         let mut left: Vec<usize> = left.into_iter().collect();
         left.sort_unstable();
         for of in left {
-            let sure = taken.small && self.is_reported(of, taken, done);
-            if sure || !taken.small {
-                self.show(of, taken.ready[of], sure, place);
-                events += u32::from(sure);
+            if !taken.small {
+                self.show(of, taken.ready[of], if certain[of] { asked[of] } else { 0 }, place);
+            } else if self.is_reported(of, taken, done) {
+                self.show(of, taken.ready[of], asked[of], place);
+                events += 1;
             }
         }
         assert!(!taken.small || events <= turn.budget, "more events than the budget");
@@ -301,47 +333,35 @@ impl World {
         })
     }
 
-    /// A number is reported: `sure` if that is known, else as far as it has to be.
-    fn show(&mut self, of: usize, ready: u32, sure: bool, place: u64) {
+    /// What all who wait ask of a number.
+    fn asked(&self, of: usize) -> u32 {
+        self.numbers[of].waitables.iter().fold(0, |all, id| all | self.model.interest(*id))
+    }
+
+    /// A number is reported, surely with some of the bits; of the others, and if those are none,
+    /// multishot waits and waits that have ended may be told.
+    fn show(&mut self, of: usize, ready: u32, sure: u32, place: u64) {
         for waitable in self.numbers[of].waitables.clone() {
             for id in self.model.waiting(waitable) {
+                self.due.entry(id).and_modify(|due| *due = 0);
                 let wait = self.model.wait(id).clone();
                 let at = wait.set.iter().position(|m| m.waitable == waitable).expect("a member");
                 let told = seen(ready, wait.set[at].asks);
-                let due = std::mem::take(self.due.entry(id).or_default()) & told;
                 if told == 0 || !matches!(wait.ended, None | Some(End::Ready)) {
+                    // Unless it was told of what it may have been before it ended.
+                    self.may.entry((id, at)).and_modify(|may| *may |= told);
                     continue;
                 }
-                if wait.multishot && wait.ended.is_none() && (sure || due != 0) {
-                    self.model.sees(id, waitable, told);
-                } else if wait.multishot || !wait.asks(&wait.set[at]) || self.is_over(&wait) {
-                    *self.may.entry((id, at)).or_default() |= told;
-                } else {
-                    self.model.sees(id, waitable, told);
+                if told & sure != 0 {
+                    self.model.sees(id, waitable, told & sure);
+                    self.model.place = place;
                 }
-                self.model.place = place;
+                if told & !sure != 0 {
+                    *self.may.entry((id, at)).or_default() |= told;
+                }
             }
         }
-    }
-
-    /// Whether a set gets more members ready in one turn than it needs, so that it ends without
-    /// some of them. If so, it is ended here.
-    fn is_over(&mut self, wait: &Wait) -> bool {
-        if wait.set.len() < 2 {
-            return false;
-        }
-        let had = wait.set.iter().filter(|m| m.ready != 0).count();
-        let new = wait.set.iter().filter(|m| {
-            let known = self.waitables.iter().find(|w| w.id == m.waitable);
-            let Some(of) = known.and_then(|w| w.number) else { return false };
-            let ready = if self.is_watched(of) { self.numbers[of].ready() } else { 0 };
-            m.ready == 0 && seen(ready, m.asks) != 0
-        });
-        if had + new.count() <= wait.need {
-            return false;
-        }
-        self.model.end(wait.id, End::Ready, 0);
-        true
+        self.model.settle();
     }
 
     fn see_rebuild(&mut self) {

@@ -41,7 +41,7 @@ impl World {
             let asks = (member % 64).max(1);
             members.push(Member { waitable: id, asks, ready: 0 });
             watches.push(Watch { waitable: token, interest: bits(asks) });
-            numbers.push(number.filter(|_| !self.host.watches));
+            numbers.push(number);
         }
         let stale =
             flags & 4 != 0 && self.dead.iter().any(|t| t.kind() == Some(awsgi::Kind::Waitable));
@@ -145,6 +145,9 @@ impl World {
     /// The selector is asked to watch a number. Answers what it is ready for without.
     fn armed(&mut self, of: usize) -> Result<u32, Refused> {
         let number = &mut self.numbers[of];
+        if self.host.watches {
+            return if number.open { Ok(0) } else { Err(Refused(libc::EBADF)) };
+        }
         let lost = number.watched && (number.replaced || !number.open);
         if lost {
             (number.watched, number.replaced) = (false, false);
@@ -209,7 +212,7 @@ impl World {
         hit(Count::Rearmed);
         let asked = self.model.rearm(id);
         let of = asked.and_then(|(id, _)| self.waitables.iter().find(|w| w.id == id)?.number);
-        let Some(of) = of else {
+        let Some(of) = of.filter(|_| !self.host.watches) else {
             answer.expect("a multishot wait is armed again");
             return self.outside();
         };

@@ -643,7 +643,10 @@ impl World {
                     self.barrier.as_ref().expect("somebody watches").pass();
                 }
                 let calls = self.calls.load(Ordering::SeqCst) - self.calls_before;
-                assert!(calls < 2 + u64::from(self.raced), "the wake hook was called twice between two turns");
+                assert!(
+                    calls < 2 + u64::from(self.raced),
+                    "the wake hook was called twice between two turns"
+                );
                 if let Some(work) = work {
                     assert!(calls > 0, "{work}, and the wake hook was not called");
                     hit(Count::WorkSignalled);

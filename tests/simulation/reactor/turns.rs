@@ -208,11 +208,6 @@ impl World {
     }
 
     fn see(&mut self, turn: &Turn, taken: Taken) {
-            eprintln!(
-                "{:?} {:?} waits {:?} may {:?} due {:?}",
-                taken.report, taken.done, self.model.waits, self.may, self.due
-            );
-        }
         self.model.applied();
         self.late = self.told.last().map(|told| told.0);
         self.told.clear();

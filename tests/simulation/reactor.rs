@@ -112,6 +112,8 @@ pub struct World {
     calls_before: u64,
     /// Another thread notified while the last turn ran, and perhaps before it.
     raced: bool,
+    /// The last turn has left work behind.
+    more: bool,
     barrier: Option<Barrier>,
     helper: Helper,
     model: Model,
@@ -175,6 +177,7 @@ impl Life for World {
             calls,
             calls_before: 0,
             raced: false,
+            more: false,
             barrier: host.is_watched_for().then(Barrier::new),
             helper: Helper::new(),
             model: Model::at(if host.gives_clock { 0 } else { 1 }),
@@ -603,7 +606,9 @@ impl World {
 
     /// Whether a turn has work for sure, of which the host has to know.
     fn work(&mut self) -> Option<&'static str> {
-        if !self.inbox.is_empty() || self.stopping {
+        // A host that turns before it sleeps does so, too, where the turn before says that it should.
+        let told = self.host.turns_before_sleep && self.raced && self.more;
+        if (!self.inbox.is_empty() && !told) || self.stopping {
             return Some("what other threads did");
         }
         if !self.host.turns_before_sleep {

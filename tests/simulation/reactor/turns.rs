@@ -534,7 +534,7 @@ impl World {
         if std::mem::take(&mut self.stopping) {
             hit(Count::Stopped);
         }
-        self.reported = next_deadline.nanoseconds();
+        (self.reported, self.more) = (next_deadline.nanoseconds(), more);
         let left = self.model.waits.iter().any(|w| w.queued.is_some())
             || self.model.has_changes()
             || (self.host.gives_clock && self.reported <= self.model.now);

@@ -129,7 +129,7 @@ pub struct World {
     /// What a member may have been told besides.
     may: HashMap<(u32, usize), u32>,
     inbox: Vec<Notice>,
-    told: Vec<(Completion, Vec<(u32, u32, u32)>)>,
+    told: Vec<Completion>,
     late: Option<Completion>,
     /// Closed waitables that the host is to stop watching.
     stopped: Vec<(u32, Token)>,
@@ -467,6 +467,11 @@ impl World {
     fn take(&mut self, number: u32) {
         let Some(at) = at(&self.waitables, number) else { return };
         let Known { id, token, behind, .. } = self.waitables[at];
+        if self.host.is_watched_for() && !self.inbox.is_empty() {
+            // What that drains may end waits whose watch changes the next turn plans at its start or
+            // at its end only, which is the thread's that watches to say.
+            return;
+        }
         let answer = waitable_take(token);
         match behind {
             Behind::Flag | Behind::Counter => self.drain(),
@@ -661,7 +666,7 @@ impl World {
         }
     }
 
-    fn poll(&mut self, at: usize) -> Option<(Completion, Vec<(u32, Token, u32)>)> {
+    fn poll(&mut self, at: usize) -> Option<Observed> {
         let task = &mut self.tasks[at];
         let waker = Arc::clone(&task.woken).into();
         let mut context = std::task::Context::from_waker(&waker);
@@ -670,6 +675,6 @@ impl World {
         };
         let members =
             task.future.members().iter().map(|m| (m.index, m.waitable, m.ready.bits())).collect();
-        Some((done.expect("a future that began"), members))
+        Some(Observed { completion: done.expect("a future that began"), members })
     }
 }

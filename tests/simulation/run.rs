@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, Once};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::generator::Random;
 use crate::histogram::Histogram;
@@ -96,10 +96,14 @@ pub fn replay<L: Life>(seed: u64, ops: &[L::Op]) -> Result<(), Failure<L::Op>> {
     result.map_err(|message| Failure { seed, ops: ops[..done].to_vec(), message })
 }
 
+/// What waits for something in vain takes its time, again and again.
+const PATIENCE: Duration = Duration::from_secs(40);
+
 /// The smallest list that was found to fail, whatever it breaks (delta debugging).
 pub fn shrink<L: Life>(failure: Failure<L::Op>) -> Failure<L::Op> {
     let mut best = failure;
     let mut tries = 20_000;
+    let began = Instant::now();
     let mut improved = true;
     while improved {
         improved = false;
@@ -111,6 +115,9 @@ pub fn shrink<L: Life>(failure: Failure<L::Op>) -> Failure<L::Op> {
                 let start = end.saturating_sub(chunk);
                 let fewer = [&best.ops[..start], &best.ops[end.min(best.ops.len())..]].concat();
                 tries -= 1;
+                if began.elapsed() > PATIENCE {
+                    tries = 0;
+                }
                 if let Err(smaller) = replay::<L>(best.seed, &fewer) {
                     best = smaller;
                     improved = true;
@@ -124,6 +131,9 @@ pub fn shrink<L: Life>(failure: Failure<L::Op>) -> Failure<L::Op> {
             for simpler in op.simpler() {
                 let mut ops = best.ops.clone();
                 ops[at] = simpler;
+                if tries == 0 || began.elapsed() > PATIENCE {
+                    return best;
+                }
                 tries -= 1;
                 match replay::<L>(best.seed, &ops) {
                     Err(smaller) if tries > 0 => {

@@ -166,8 +166,7 @@ impl World {
             match self.tasks[at].woken.0.load(Ordering::SeqCst) {
                 0 => {}
                 1 => {
-                    let (completion, members) = self.poll(at).expect("a future that was woken");
-                    tasks.push((id, Observed { completion, members }));
+                    tasks.push((id, self.poll(at).expect("a future that was woken")));
                 }
                 times => panic!("a future was woken {times} times"),
             }
@@ -177,7 +176,7 @@ impl World {
         self.see_time(&taken, before, after);
         self.see(&turn, taken);
         if let Some((_, token)) = racing.filter(|(id, _)| {
-            self.told.iter().all(|(completion, _)| completion.user_data != u64::from(*id))
+            self.told.iter().all(|completion| completion.user_data != u64::from(*id))
         }) {
             // It returned before that for another reason.
             self.noted(token, READABLE);
@@ -209,7 +208,7 @@ impl World {
 
     fn see(&mut self, turn: &Turn, taken: Taken) {
         self.model.applied();
-        self.late = self.told.last().map(|told| told.0);
+        self.late = self.told.last().copied();
         self.told.clear();
         if self.host.mode != Mode::Delegated {
             // To know whether it may sleep, it looks whether there are any.
@@ -473,7 +472,7 @@ impl World {
         if completion.outcome == Outcome::Ready {
             assert!(members.len() >= wait.need, "it ended before enough were ready");
         }
-        self.told.push((completion, expected.members));
+        self.told.push(completion);
         hit(Count::Completions);
         match completion.outcome {
             Outcome::TimedOut => hit(Count::TimedOut),

@@ -184,7 +184,7 @@ impl World {
         match token {
             Some(token) => {
                 wait_forget(token).expect("forget before delivery");
-                self.told.retain(|(completion, _)| completion.wait != token);
+                self.told.retain(|completion| completion.wait != token);
                 self.bury(token);
             }
             None => self.tasks.retain(|task| task.id != id),

@@ -511,6 +511,15 @@ impl World {
         if self.numbers[of].owner.is_some() || self.host.watches {
             return;
         }
+        // Whether a set that asks no more of the number hears that it was lost depends on when the
+        // selector was told to forget it.
+        let partly = self.model.waits.iter().any(|wait| {
+            let is = |m: &Member| self.numbers[of].waitables.contains(&m.waitable) && !wait.asks(m);
+            wait.ended.is_none() && wait.set.iter().any(is)
+        });
+        if partly {
+            return;
+        }
         let number = &mut self.numbers[of];
         number.replaced |= number.watched && number.open;
         match how % 4 {

@@ -19,8 +19,8 @@ help:
 	@echo '  BIND=ADDR:PORT           ... on another address'
 	@echo 'make test                  run everything that decides whether a change is good'
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
-	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number'
-	@echo 'make planted               plant bugs in the core, which the simulation has to find; ONLY=name'
+	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number SUBJECT=reactor'
+	@echo 'make planted               plant bugs, which the simulation has to find; ONLY=name'
 	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
 	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
@@ -55,11 +55,13 @@ test-deep:
 	@scripts/test-deep $(ONLY)
 
 # Whoever names no seed has operations that nobody has seen.
+SUBJECT ?= core
+soak: SIMULATION = $(if $(filter reactor,$(SUBJECT)),reactor_simulation,simulation)
 soak:
 	@scripts/deps serve
 	@seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; \
 	AWSGI_SIM_OPS=$(or $(OPS),1000000000) AWSGI_SIM_SEED=$$seed $(CARGO) test --quiet \
-		--profile simulation --test simulation -- --nocapture the_core_does_what_the_model_says
+		--profile simulation --test $(SIMULATION) -- --nocapture the_$(SUBJECT)_does_what_the_model_says
 
 planted:
 	@scripts/deps deep

@@ -21,10 +21,15 @@ mod model;
 mod operation;
 mod run;
 mod subject;
+mod syntax;
 mod tokens;
 mod world;
 
 use core_subject::CoreSubject;
+use operation::Op;
+use world::World;
+
+type Core = World<CoreSubject>;
 
 /// Enough for every transition to be seen often.
 const FULL: u64 = 20_000_000;
@@ -36,10 +41,10 @@ fn number(name: &str, default: u64) -> u64 {
     text.replace('_', "").parse().unwrap_or_else(|_| panic!("{name}={text} is not a number"))
 }
 
-fn fail(failure: run::Failure, after: &str) -> ! {
+fn fail(failure: run::Failure<Op>, after: &str) -> ! {
     println!("seed {} breaks a promise {after}:\n{}\n", failure.seed, failure.message);
     println!("Made small, with AWSGI_SIM_REPLAY=FILE to do it again:\n");
-    let small = run::shrink::<CoreSubject>(failure);
+    let small = run::shrink::<Core>(failure);
     println!("{}", run::text(&small));
     panic!("{}", small.message);
 }
@@ -48,7 +53,7 @@ fn fail(failure: run::Failure, after: &str) -> ! {
 fn the_core_does_what_the_model_says() {
     let ops = number("AWSGI_SIM_OPS", 250_000);
     let seed = number("AWSGI_SIM_SEED", 1);
-    let report = run::run::<CoreSubject>(seed, ops);
+    let report = run::run::<Core>(seed, ops);
     println!(
         "{} operations in {:.1} s: {:.0} a second\n\n{}",
         report.ops,
@@ -73,10 +78,10 @@ fn a_list_of_operations_replays() {
         Ok(path) => std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}")),
         Err(_) => recorded.to_owned(),
     };
-    let (seed, ops) = run::parse(&text).unwrap();
+    let (seed, ops) = run::parse::<Op>(&text).unwrap();
     let list = run::Failure { seed, ops, message: String::new() };
     assert_eq!(run::parse(&run::text(&list)), Ok((list.seed, list.ops.clone())));
-    if let Err(failure) = run::replay::<CoreSubject>(list.seed, &list.ops) {
+    if let Err(failure) = run::replay::<Core>(list.seed, &list.ops) {
         println!("{}", run::text(&failure));
         panic!("{}", failure.message);
     }

@@ -25,7 +25,7 @@ pub struct Model {
 }
 
 /// What of a report somebody sees who asks so.
-fn seen(bits: u32, asks: u32) -> u32 {
+pub fn seen(bits: u32, asks: u32) -> u32 {
     bits & (asks | HANGUP | ERROR | if asks & READABLE != 0 { READ_CLOSED } else { 0 })
 }
 
@@ -128,7 +128,7 @@ impl Model {
     }
 
     /// A wait is told of a report. Answers what of it the wait saw while it asked.
-    fn sees(&mut self, id: u32, waitable: u32, bits: u32) -> u32 {
+    pub fn sees(&mut self, id: u32, waitable: u32, bits: u32) -> u32 {
         let place = self.place;
         let wait = self.wait(id);
         let Some(at) = wait.set.iter().position(|m| m.waitable == waitable) else { return 0 };
@@ -156,7 +156,7 @@ impl Model {
     }
 
     /// The first decision stands.
-    fn end(&mut self, id: u32, end: End, error: i32) {
+    pub fn end(&mut self, id: u32, end: End, error: i32) {
         let place = self.place;
         let wait = self.wait(id);
         if let Some(first) = wait.ended {
@@ -241,7 +241,7 @@ impl Model {
     // ---- waitables --------------------------------------------------------------------------
 
     /// The waits for a waitable.
-    fn waiting(&self, id: u32) -> Vec<u32> {
+    pub fn waiting(&self, id: u32) -> Vec<u32> {
         let names = |w: &&Wait| w.set.iter().any(|m| m.waitable == id);
         self.waits.iter().filter(names).map(|w| w.id).collect()
     }

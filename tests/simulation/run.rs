@@ -4,42 +4,33 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, Once};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::generator::{Generator, Random};
-use crate::histogram::{Histogram, Seen};
-use crate::operation::Op;
-use crate::subject::{Limits, Subject};
-use crate::world::World;
+use crate::generator::Random;
+use crate::histogram::Histogram;
+use crate::syntax::Operation;
 
-/// So many operations make a life: few enough to be made small, many enough to meet.
-const LIFE: u64 = 2_500;
-
-/// One life in so many is long, and has many waits, for what is different where there are many.
-const LONG: u64 = 48;
-
-fn is_long(seed: u64) -> bool {
-    seed % LONG == 0
-}
-
-fn length(seed: u64) -> u64 {
-    if is_long(seed) { 8 * LIFE } else { LIFE }
-}
-
-/// What a seed decides apart from its operations.
-fn limits(seed: u64) -> Limits {
-    let (waitables, waits) = match Random::new(!seed).below(8) {
-        _ if is_long(seed) => (30, 500),
-        0 => (24, 80),
-        1 => (4, 8),
-        _ => (12, 24),
-    };
-    Limits { waitables, waits }
+/// What is simulated: a life, which a seed and a list of operations decide.
+pub trait Life: Sized {
+    type Op: Operation;
+    /// Where operations come from.
+    type Source;
+    /// How many operations it has.
+    fn length(seed: u64) -> u64;
+    fn begin(seed: u64) -> Self;
+    fn source(seed: u64) -> Self::Source;
+    fn next(&self, source: &mut Self::Source) -> Self::Op;
+    /// Panics if a promise is broken.
+    fn apply(&mut self, op: &Self::Op);
+    /// All that was begun comes to its end.
+    fn finish(&mut self);
+    /// What it has come to see.
+    fn count(&self, histogram: &mut Histogram);
 }
 
 /// A list of operations after which a promise was broken.
 #[derive(Clone)]
-pub struct Failure {
+pub struct Failure<Op> {
     pub seed: u64,
     pub ops: Vec<Op>,
     pub message: String,
@@ -73,32 +64,29 @@ fn quietly<T>(what: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// The operations of one seed.
-pub fn life<S: Subject>(seed: u64, histogram: &mut Histogram) -> Result<(), Failure> {
-    let mut ops: Vec<Op> = Vec::with_capacity(length(seed) as usize);
-    let mut world: Option<World<S>> = None;
+pub fn life<L: Life>(seed: u64, histogram: &mut Histogram) -> Result<(), Failure<L::Op>> {
+    let mut ops: Vec<L::Op> = Vec::with_capacity(L::length(seed) as usize);
+    let mut world: Option<L> = None;
     let result = quietly(|| {
-        let world = world.insert(World::new(limits(seed)));
-        let mut generator = Generator::new(seed, is_long(seed));
-        for _ in 0..length(seed) {
-            ops.push(generator.next(world.model.closed));
+        let world = world.insert(L::begin(seed));
+        let mut source = L::source(seed);
+        for _ in 0..L::length(seed) {
+            ops.push(world.next(&mut source));
             world.apply(ops.last().expect("one was pushed"));
         }
         world.finish();
     });
     if let Some(world) = world {
-        histogram.add(&world.model.histogram);
-        for _ in 0..world.reused() {
-            histogram.hit(Seen::SlotReused);
-        }
+        world.count(histogram);
     }
     result.map_err(|message| Failure { seed, ops, message })
 }
 
 /// The same operations again. A failure has only those up to it.
-pub fn replay<S: Subject>(seed: u64, ops: &[Op]) -> Result<(), Failure> {
+pub fn replay<L: Life>(seed: u64, ops: &[L::Op]) -> Result<(), Failure<L::Op>> {
     let mut done = 0;
     let result = quietly(|| {
-        let mut world: World<S> = World::new(limits(seed));
+        let mut world = L::begin(seed);
         for op in ops {
             done += 1;
             world.apply(op);
@@ -108,10 +96,14 @@ pub fn replay<S: Subject>(seed: u64, ops: &[Op]) -> Result<(), Failure> {
     result.map_err(|message| Failure { seed, ops: ops[..done].to_vec(), message })
 }
 
+/// What waits for something in vain takes its time, again and again.
+const PATIENCE: Duration = Duration::from_secs(40);
+
 /// The smallest list that was found to fail, whatever it breaks (delta debugging).
-pub fn shrink<S: Subject>(failure: Failure) -> Failure {
+pub fn shrink<L: Life>(failure: Failure<L::Op>) -> Failure<L::Op> {
     let mut best = failure;
     let mut tries = 20_000;
+    let began = Instant::now();
     let mut improved = true;
     while improved {
         improved = false;
@@ -123,7 +115,10 @@ pub fn shrink<S: Subject>(failure: Failure) -> Failure {
                 let start = end.saturating_sub(chunk);
                 let fewer = [&best.ops[..start], &best.ops[end.min(best.ops.len())..]].concat();
                 tries -= 1;
-                if let Err(smaller) = replay::<S>(best.seed, &fewer) {
+                if began.elapsed() > PATIENCE {
+                    tries = 0;
+                }
+                if let Err(smaller) = replay::<L>(best.seed, &fewer) {
                     best = smaller;
                     improved = true;
                 }
@@ -136,8 +131,11 @@ pub fn shrink<S: Subject>(failure: Failure) -> Failure {
             for simpler in op.simpler() {
                 let mut ops = best.ops.clone();
                 ops[at] = simpler;
+                if tries == 0 || began.elapsed() > PATIENCE {
+                    return best;
+                }
                 tries -= 1;
-                match replay::<S>(best.seed, &ops) {
+                match replay::<L>(best.seed, &ops) {
                     Err(smaller) if tries > 0 => {
                         best = smaller;
                         improved = true;
@@ -153,7 +151,7 @@ pub fn shrink<S: Subject>(failure: Failure) -> Failure {
 }
 
 /// The text of a list: its seed, then an operation a line.
-pub fn text(failure: &Failure) -> String {
+pub fn text<Op: Operation>(failure: &Failure<Op>) -> String {
     let mut text = format!("seed={}\n", failure.seed);
     for op in &failure.ops {
         text += &format!("{op}\n");
@@ -162,7 +160,7 @@ pub fn text(failure: &Failure) -> String {
 }
 
 /// The list of a text.
-pub fn parse(text: &str) -> Result<(u64, Vec<Op>), String> {
+pub fn parse<Op: Operation>(text: &str) -> Result<(u64, Vec<Op>), String> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
     let seed = first.strip_prefix("seed=").and_then(|seed| seed.parse().ok());
@@ -171,15 +169,15 @@ pub fn parse(text: &str) -> Result<(u64, Vec<Op>), String> {
 }
 
 /// What came of many lives.
-pub struct Report {
+pub struct Report<Op> {
     pub ops: u64,
     pub seconds: f64,
     pub histogram: Histogram,
-    pub failure: Option<Failure>,
+    pub failure: Option<Failure<Op>>,
 }
 
 /// Runs `ops` operations of `seed` on every processor. The same seed and number do the same.
-pub fn run<S: Subject>(seed: u64, ops: u64) -> Report {
+pub fn run<L: Life>(seed: u64, ops: u64) -> Report<L::Op> {
     let began = Instant::now();
     let next = AtomicU64::new(0);
     let done = AtomicU64::new(0);
@@ -187,11 +185,11 @@ pub fn run<S: Subject>(seed: u64, ops: u64) -> Report {
     let mut lives = 0;
     let mut planned = 0;
     while planned < ops {
-        planned += length(seed_of(lives));
+        planned += L::length(seed_of(lives));
         lives += 1;
     }
     let failed = AtomicBool::new(false);
-    let report = Mutex::new((Histogram::default(), None::<Failure>));
+    let report = Mutex::new((Histogram::default(), None::<Failure<L::Op>>));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -203,8 +201,8 @@ pub fn run<S: Subject>(seed: u64, ops: u64) -> Report {
                         break;
                     }
                     let seed = seed_of(number);
-                    failure = life::<S>(seed, &mut histogram).err();
-                    let length = failure.as_ref().map_or(length(seed), |f| f.ops.len() as u64);
+                    failure = life::<L>(seed, &mut histogram).err();
+                    let length = failure.as_ref().map_or(L::length(seed), |f| f.ops.len() as u64);
                     done.fetch_add(length, Ordering::Relaxed);
                 }
                 let mut report = report.lock().expect("nobody panics with it");

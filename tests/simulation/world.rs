@@ -7,10 +7,12 @@ mod objects;
 mod turns;
 mod waits;
 
-use crate::histogram::Seen;
+use crate::generator::{Generator, Random};
+use crate::histogram::{Histogram, Seen};
 use crate::model::Model;
 use crate::model::words::*;
 use crate::operation::Op;
+use crate::run::Life;
 use crate::subject::{
     Answer, Ask, Class, Delivered, How, Limits, Refusal, Subject, Told as Change, Whose,
 };
@@ -64,7 +66,7 @@ struct Told {
 
 pub struct World<S> {
     subject: S,
-    pub model: Model,
+    model: Model,
     limits: Limits,
     waitables: Vec<Watched>,
     waits: Vec<(u32, u64)>,
@@ -92,8 +94,65 @@ fn class(owner: Owner) -> Class {
     }
 }
 
+/// So many operations make a life: few enough to be made small, many enough to meet.
+const LIFE: u64 = 2_500;
+
+/// One life in so many is long, and has many waits, for what is different where there are many.
+const LONG: u64 = 48;
+
+fn is_long(seed: u64) -> bool {
+    seed % LONG == 0
+}
+
+/// What a seed decides apart from its operations.
+fn limits(seed: u64) -> Limits {
+    let (waitables, waits) = match Random::new(!seed).below(8) {
+        _ if is_long(seed) => (30, 500),
+        0 => (24, 80),
+        1 => (4, 8),
+        _ => (12, 24),
+    };
+    Limits { waitables, waits }
+}
+
+impl<S: Subject> Life for World<S> {
+    type Op = Op;
+    type Source = Generator;
+
+    fn length(seed: u64) -> u64 {
+        if is_long(seed) { 8 * LIFE } else { LIFE }
+    }
+
+    fn begin(seed: u64) -> World<S> {
+        World::new(limits(seed))
+    }
+
+    fn source(seed: u64) -> Generator {
+        Generator::new(seed, is_long(seed))
+    }
+
+    fn next(&self, source: &mut Generator) -> Op {
+        source.next(self.model.closed)
+    }
+
+    fn apply(&mut self, op: &Op) {
+        self.do_both(op);
+    }
+
+    fn finish(&mut self) {
+        self.end();
+    }
+
+    fn count(&self, histogram: &mut Histogram) {
+        histogram.add(&self.model.histogram);
+        for _ in 0..self.tokens.reused {
+            histogram.hit(Seen::SlotReused);
+        }
+    }
+}
+
 impl<S: Subject> World<S> {
-    pub fn new(limits: Limits) -> World<S> {
+    fn new(limits: Limits) -> World<S> {
         World {
             subject: S::new(limits),
             model: Model::at(1000),
@@ -117,7 +176,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Does it on both sides, and compares what can be seen of them.
-    pub fn apply(&mut self, op: &Op) {
+    fn do_both(&mut self, op: &Op) {
         self.step += 1;
         let mut everything = self.step % 16 == 0;
         match op {

@@ -23,7 +23,7 @@ impl Model {
     }
 
     /// A timer runs while somebody asks for it.
-    pub(super) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for at in 0..self.waitables.len() {
             let Behind::Timer { first, period } = self.waitables[at].behind else { continue };
             if self.interest(self.waitables[at].id) & READABLE == 0 {

@@ -66,9 +66,4 @@ impl<S: Subject> World<S> {
             assert!(!self.subject.is_live(token), "{token:#x} is dead");
         }
     }
-
-    /// How often slots were used again.
-    pub fn reused(&self) -> u64 {
-        self.tokens.reused
-    }
 }

@@ -73,7 +73,7 @@ impl<S: Subject> World<S> {
 
     /// At the end of a life: everything completes that was to complete, and the host watches
     /// nothing any more.
-    pub fn finish(&mut self) {
+    pub(super) fn end(&mut self) {
         self.step += 1;
         self.close_all();
         self.turn(u32::MAX, u32::MAX, u32::MAX);

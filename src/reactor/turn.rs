@@ -59,14 +59,12 @@ impl State {
         let expired = self.core.expire(now, left);
         self.stats.events += expired as u64;
         self.expire_drains(now);
-        for _ in 0..left {
-            let Some((key, completion)) = self.core.next_exchange_completion() else { break };
+        while let Some((key, completion)) = self.core.next_exchange_completion() {
             self.stats.completions += 1;
             self.resume(key, completion);
         }
         let mut wakers = Vec::new();
-        for _ in 0..left {
-            let Some((key, completion)) = self.core.next_task_completion() else { break };
+        while let Some((key, completion)) = self.core.next_task_completion() {
             self.stats.completions += 1;
             let members = self.core.members(&completion).unwrap_or_default();
             wakers.extend(self.tasks.complete(key, completion, members));

@@ -157,6 +157,13 @@ fn status<T>(answer: &awsgi::Result<T>) -> Option<Status> {
     answer.as_ref().err().map(awsgi::Error::status)
 }
 
+/// Another waitable of the number, which owned it, was closed, and the host has still to stop watching
+/// it. The model does not follow who owns what.
+fn is_being_closed(error: &awsgi::Error) -> bool {
+    error.errno() == libc::EBADF
+        && error.message().contains("is being closed with the waitable that owned it")
+}
+
 impl Life for World {
     type Op = Op;
     type Source = Generator;
@@ -342,6 +349,9 @@ impl World {
         } else {
             (self.waitables.len() as u32 >= self.host.waitables).then_some(Status::Limit)
         };
+        if answer.as_ref().is_err_and(is_being_closed) {
+            return hit(Count::Refused);
+        }
         assert_eq!(status(&answer), expected, "opening {behind:?}");
         let Ok(token) = answer else { return hit(Count::Refused) };
         let id = self.model.open(behind, None);

@@ -135,7 +135,9 @@ impl World {
             racing = self.sleeper();
         }
         let ready: Vec<u32> = self.numbers.iter().map(Number::ready).collect();
-        let small = budget > 0 && capacity >= 100 && self.may_be_small(&ready);
+        // All notices come in one turn, so that it is known what it does.
+        let room = self.inbox.len() <= budget.div_ceil(2) as usize;
+        let small = budget > 0 && room && capacity >= 100 && self.may_be_small(&ready);
         turn.budget = if small { budget } else { 0 };
         self.calls_before = self.calls.load(Ordering::SeqCst);
         self.raced = racing.is_some();

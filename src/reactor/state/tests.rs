@@ -149,7 +149,8 @@ fn number() -> RawFd {
 #[test]
 fn a_rebuild_that_fails_leaves_the_selector_as_it_is() {
     let null = std::fs::File::open("/dev/null").unwrap();
-    let failures: [(&str, Result<Option<RawFd>, i32>, Option<i32>); 4] = [
+    type Failure = (&'static str, Result<Option<RawFd>, i32>, Option<i32>);
+    let failures: [Failure; 4] = [
         ("epoll_create1", Err(libc::EMFILE), None),
         ("epoll_ctl", Ok(None), Some(libc::ENOSPC)),
         ("epoll_ctl", Ok(None), Some(libc::ENOMEM)),

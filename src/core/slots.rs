@@ -266,12 +266,15 @@ impl Slots {
     ) -> usize {
         let mut done = 0;
         let mut oldest = self.turned.load(Ordering::Relaxed);
+        let mut looked = false;
         while done < limit {
             if oldest == NIL {
-                oldest = self.turn_round();
-                if oldest == NIL {
+                // Once: those who never cease to notify would otherwise keep the owner here.
+                if std::mem::replace(&mut looked, true) {
                     break;
                 }
+                oldest = self.turn_round();
+                continue;
             }
             done += 1;
             let slot = self.get(oldest).expect("a linked slot");

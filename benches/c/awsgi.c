@@ -161,7 +161,7 @@ static void owner_loop(void)
         for (size_t at = 0; at < 64; at++)
             ok(awsgi_notify(handles[at], AWSGI_READABLE), "awsgi_notify");
         turn_once();
-        check(turn.done_n == 64, "a batch");
+        must(turn.done_n == 64, "a batch");
     }
 }
 

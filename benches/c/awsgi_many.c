@@ -29,13 +29,13 @@ static void start(awsgi_waitable waitable)
 static uint64_t resident(void)
 {
     FILE *file = fopen("/proc/self/smaps_rollup", "r");
-    check(file != NULL, "/proc/self/smaps_rollup");
+    must(file != NULL, "/proc/self/smaps_rollup");
     char line[256];
     unsigned long long kilobytes = 0;
     while (fgets(line, sizeof line, file) != NULL && sscanf(line, "Rss: %llu kB", &kilobytes) != 1)
         ;
     fclose(file);
-    check(kilobytes != 0, "Rss in /proc/self/smaps_rollup");
+    must(kilobytes != 0, "Rss in /proc/self/smaps_rollup");
     return kilobytes * 1024;
 }
 
@@ -68,7 +68,7 @@ enum { DESCRIPTORS = 8000 };
 static long switches(void)
 {
     struct rusage usage;
-    check(getrusage(RUSAGE_SELF, &usage) == 0, "getrusage");
+    must(getrusage(RUSAGE_SELF, &usage) == 0, "getrusage");
     return usage.ru_nvcsw;
 }
 
@@ -107,7 +107,7 @@ static void idle(uint32_t count, uint64_t seconds)
         ok(awsgi_reactor_turn(reactor, &turn), "awsgi_reactor_turn");
         watched += (uint32_t)turn.changes_n;
     } while (turn.changes_n != 0 || (turn.flags & AWSGI_TURN_MORE) != 0);
-    check(watched == count, "the watch changes");
+    must(watched == count, "the watch changes");
 
     ok(awsgi_reactor_now(reactor, &now), "awsgi_reactor_now");
     turn.deadline = now + seconds * UINT64_C(1000000000);
@@ -117,8 +117,8 @@ static void idle(uint32_t count, uint64_t seconds)
     uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_before;
     long switched = switches() - switches_before;
     ok(awsgi_reactor_now(reactor, &now), "awsgi_reactor_now");
-    check(now >= turn.deadline, "the turn came back early");
-    check(turn.done_n == 0, "a wait completed");
+    must(now >= turn.deadline, "the turn came back early");
+    must(turn.done_n == 0, "a wait completed");
     /* It gave up the processor once to begin with. */
     printf("%ld %.3f\n", switched - 1, (double)cpu / 1000);
 }

@@ -26,7 +26,7 @@ _Noreturn static inline void fail(const char *what, const char *why)
     exit(1);
 }
 
-static inline void check(int good, const char *what)
+static inline void must(int good, const char *what)
 {
     if (!good)
         fail(what, errno == 0 ? "refused" : strerror(errno));
@@ -35,7 +35,7 @@ static inline void check(int good, const char *what)
 static inline void *zeroed(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
-    check(memory != NULL, "calloc");
+    must(memory != NULL, "calloc");
     return memory;
 }
 
@@ -115,7 +115,7 @@ static inline void chain_open(size_t count)
     pair_count = count;
     for (size_t at = 0; at < count; at++) {
         int ends[2];
-        check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+        must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
         pairs[at] = (struct pair){ ends[0], ends[1], &pairs[(at + 1) % count], 0 };
     }
 }
@@ -125,8 +125,8 @@ static inline void chain_open(size_t count)
 static inline void hop(struct pair *pair)
 {
     char byte;
-    check(read(pair->in, &byte, 1) == 1, "read");
-    check(write(pair->next->out, &byte, 1) == 1, "write");
+    must(read(pair->in, &byte, 1) == 1, "read");
+    must(write(pair->next->out, &byte, 1) == 1, "write");
     hops++;
 }
 
@@ -134,7 +134,7 @@ static inline void hop(struct pair *pair)
 static inline void chain_run(void (*loop)(void), uint64_t count)
 {
     for (size_t at = 0; at < IN_FLIGHT; at++)
-        check(write(pairs[at * pair_count / IN_FLIGHT].out, "", 1) == 1, "write");
+        must(write(pairs[at * pair_count / IN_FLIGHT].out, "", 1) == 1, "write");
     hops_until = count / 10;
     loop();
     uint64_t before = hops;
@@ -201,10 +201,10 @@ static inline void fire_loop(void)
 static inline void fire_run(void (*turn)(void))
 {
     sleep_ms(120);
-    check(fired == 0, "a timer fired before the loop was turned");
+    must(fired == 0, "a timer fired before the loop was turned");
     fire_turn = turn;
     struct took took = measured(fire_loop);
-    check(fired == timer_count, "the timers");
+    must(fired == timer_count, "the timers");
     print_each(took, timer_count, (double)longest_turn / 1000);
 }
 
@@ -239,10 +239,10 @@ static inline void signals_run(void (*loop)(void), void (*signal)(size_t at))
     pthread_t thread;
     signal_one = signal;
     sem_init(&round_begins, 0, 0);
-    check(pthread_create(&thread, NULL, signaller, NULL) == 0, "pthread_create");
+    must(pthread_create(&thread, NULL, signaller, NULL) == 0, "pthread_create");
     sem_post(&round_begins);
     struct took took = measured(loop);
-    check(received == SIGNALS, "the signals");
+    must(received == SIGNALS, "the signals");
     pthread_join(thread, NULL);
     printf("%.1f\n", SIGNALS * 1e9 / took.ns);
 }

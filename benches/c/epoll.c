@@ -12,10 +12,10 @@ static struct epoll_event events[256];
 static void watch(uint32_t how)
 {
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    check(epoll >= 0, "epoll_create1");
+    must(epoll >= 0, "epoll_create1");
     for (size_t at = 0; at < pair_count; at++) {
         struct epoll_event event = { how, { .ptr = &pairs[at] } };
-        check(epoll_ctl(epoll, EPOLL_CTL_ADD, pairs[at].in, &event) == 0, "epoll_ctl");
+        must(epoll_ctl(epoll, EPOLL_CTL_ADD, pairs[at].in, &event) == 0, "epoll_ctl");
     }
 }
 
@@ -43,7 +43,7 @@ static void oneshot_loop(void)
             struct pair *pair = events[at].data.ptr;
             hop(pair);
             struct epoll_event again = { EPOLLIN | EPOLLONESHOT, { .ptr = pair } };
-            check(epoll_ctl(epoll, EPOLL_CTL_MOD, pair->in, &again) == 0, "epoll_ctl");
+            must(epoll_ctl(epoll, EPOLL_CTL_MOD, pair->in, &again) == 0, "epoll_ctl");
         }
     }
 }

@@ -98,6 +98,6 @@ int main(int argc, char **argv)
 {
     static const struct part parts[] = { { "multishot", chain }, { "timer", timer }, { "fire", fire } };
     loop = ev_loop_new(EVBACKEND_EPOLL);
-    check(loop != NULL, "ev_loop_new");
+    must(loop != NULL, "ev_loop_new");
     return RUN_PART(argc, argv, parts);
 }

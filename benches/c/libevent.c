@@ -28,7 +28,7 @@ static void chain(uint32_t count, uint64_t hop_count)
     struct event *events = zeroed(count, sizeof *events);
     for (size_t at = 0; at < count; at++) {
         event_assign(&events[at], base, pairs[at].in, EV_READ | EV_PERSIST, on_readable, &pairs[at]);
-        check(event_add(&events[at], NULL) == 0, "event_add");
+        must(event_add(&events[at], NULL) == 0, "event_add");
     }
     chain_run(run_loop, hop_count);
 }
@@ -99,6 +99,6 @@ int main(int argc, char **argv)
 {
     static const struct part parts[] = { { "multishot", chain }, { "timer", timer }, { "fire", fire } };
     base = event_base_new();
-    check(base != NULL, "event_base_new");
+    must(base != NULL, "event_base_new");
     return RUN_PART(argc, argv, parts);
 }

@@ -16,7 +16,7 @@ static void run_loop(void)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)events;
-    check(status == 0, "uv_poll");
+    must(status == 0, "uv_poll");
     hop(poll->data);
     if (hops >= hops_until)
         uv_stop(loop);
@@ -27,9 +27,9 @@ static void chain(uint32_t count, uint64_t hop_count)
     chain_open(count);
     uv_poll_t *polls = zeroed(count, sizeof *polls);
     for (size_t at = 0; at < count; at++) {
-        check(uv_poll_init(loop, &polls[at], pairs[at].in) == 0, "uv_poll_init");
+        must(uv_poll_init(loop, &polls[at], pairs[at].in) == 0, "uv_poll_init");
         polls[at].data = &pairs[at];
-        check(uv_poll_start(&polls[at], UV_READABLE, on_readable) == 0, "uv_poll_start");
+        must(uv_poll_start(&polls[at], UV_READABLE, on_readable) == 0, "uv_poll_start");
     }
     chain_run(run_loop, hop_count);
 }
@@ -48,7 +48,7 @@ static void timers_start(uint32_t count, uint32_t (*delay)(void))
     timers = zeroed(count, sizeof *timers);
     for (size_t at = 0; at < count; at++) {
         uv_timer_init(loop, &timers[at]);
-        check(uv_timer_start(&timers[at], on_timer, delay() / 1000, 0) == 0, "uv_timer_start");
+        must(uv_timer_start(&timers[at], on_timer, delay() / 1000, 0) == 0, "uv_timer_start");
     }
 }
 
@@ -106,7 +106,7 @@ static void threads(uint32_t unused, uint64_t unused_too)
 {
     (void)unused, (void)unused_too;
     for (size_t at = 0; at < HANDLES; at++)
-        check(uv_async_init(loop, &asyncs[at], on_async) == 0, "uv_async_init");
+        must(uv_async_init(loop, &asyncs[at], on_async) == 0, "uv_async_init");
     signals_run(run_loop, send_async);
 }
 

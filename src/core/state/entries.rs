@@ -192,8 +192,8 @@ impl Flags {
     pub(super) const MANY: Flags = Flags(64);
     /// It has a deadline.
     pub(super) const TIMED: Flags = Flags(128);
-    /// Its one waitable is foreign.
-    pub(super) const FOREIGN: Flags = Flags(256);
+    /// Its one waitable is foreign, and reported once for each watch change.
+    pub(super) const ONCE: Flags = Flags(256);
 
     /// Whether it has one member, and nothing that makes its end more than its own affair.
     pub(super) fn is_plain(self) -> bool {
@@ -201,7 +201,7 @@ impl Flags {
             | Flags::OFF_LOOP.0
             | Flags::TASK.0
             | Flags::SPENT.0
-            | Flags::FOREIGN.0
+            | Flags::ONCE.0
             | Flags::MANY.0;
         self.0 & (Flags::ONE.0 | other) == Flags::ONE.0
     }

@@ -91,27 +91,18 @@ impl Foreign {
     }
 }
 
-/// What is to be withdrawn because this bit is reported in vain again and again.
-fn withdrawn(bit: Readiness) -> Readiness {
-    if bit == Readiness::READ_CLOSED {
-        // It is reported where READABLE is watched for, too.
-        Readiness::READ_CLOSED | Readiness::READABLE
-    } else if bit.intersects(Readiness::ALWAYS) {
+/// What is to be withdrawn because these bits are reported in vain again and again.
+fn withdrawn(bits: Readiness) -> Readiness {
+    if bits.intersects(Readiness::ALWAYS) {
         // They cannot be left out of a watch.
         Readiness::INTERESTS
+    } else if bits.intersects(Readiness::READ_CLOSED) {
+        // It is reported where READABLE is watched for, too.
+        bits | Readiness::READABLE
     } else {
-        bit
+        bits
     }
 }
-
-const BITS: [Readiness; 6] = [
-    Readiness::READABLE,
-    Readiness::WRITABLE,
-    Readiness::PRIORITY,
-    Readiness::READ_CLOSED,
-    Readiness::HANGUP,
-    Readiness::ERROR,
-];
 
 impl Core {
     /// The place of a foreign object; that of a descriptor may be there already.
@@ -223,6 +214,11 @@ impl Core {
         }
     }
 
+    /// Whether the host reports an object once for each change.
+    pub(super) fn is_once(&self, foreign: u32) -> bool {
+        self.foreign[foreign as usize].how == How::Once
+    }
+
     /// Somebody armed a wait for a waitable: a host that reports once has to look again.
     pub(super) fn arm_foreign(&mut self, slot: u32) {
         if let Source::Foreign(foreign) = self.source(slot) {
@@ -251,22 +247,12 @@ impl Core {
         let entry = &mut self.foreign[foreign as usize];
         match entry.how {
             How::Level => {
-                let mut dropped = Readiness::NONE;
-                for bit in BITS {
-                    if !bits.intersects(bit) {
-                        continue;
-                    }
-                    if !seen.intersects(bit) && !entry.vain.intersects(bit) {
-                        entry.vain |= bit;
-                        continue;
-                    }
-                    entry.vain = entry.vain & !bit;
-                    if !seen.intersects(bit) {
-                        dropped |= withdrawn(bit);
-                    }
-                }
-                if !dropped.is_empty() {
-                    entry.dropped |= dropped;
+                let unseen = bits & !seen;
+                // In vain for the second time in a row.
+                let again = unseen & entry.vain;
+                entry.vain = (entry.vain & !bits) | (unseen & !again);
+                if !again.is_empty() {
+                    entry.dropped |= withdrawn(again);
                     self.touch(foreign);
                 }
             }

@@ -223,8 +223,12 @@ impl Core {
 
     /// Shows a readiness to all members on a waitable's list.
     fn show(&mut self, slot: u32, bits: Readiness) -> Met {
+        let first = self.waitable(slot).first;
+        if let Some(met) = self.show_only(first, bits) {
+            return met;
+        }
         let mut met = Met { seen: Readiness::NONE, left: false };
-        let mut at = self.waitable(slot).first;
+        let mut at = first;
         while !at.is_none() {
             let node = self.node(at);
             let after = node.after;
@@ -237,6 +241,26 @@ impl Core {
             at = after;
         }
         met
+    }
+
+    /// The same where the list is one multishot wait, which is how most readiness is met.
+    #[inline(always)]
+    fn show_only(&mut self, at: NodeRef, bits: Readiness) -> Option<Met> {
+        let Some(Entry::Wait(wait)) = self.entries.get_mut(at.wait() as usize) else { return None };
+        if !wait.flags.has(Flags::MULTISHOT) || !wait.node.after.is_none() || !wait.node.asks() {
+            return None;
+        }
+        let seen = bits.seen_by(wait.node.interest());
+        let queued = wait.flags.has(Flags::QUEUED);
+        let met = Met { seen, left: seen.is_empty() && !queued };
+        if !seen.is_empty() {
+            wait.node.ready = Bits::of(wait.node.ready.get() | seen);
+            if !queued {
+                wait.flags = wait.flags.with(Flags::QUEUED);
+                self.queue(at.wait());
+            }
+        }
+        Some(met)
     }
 
     /// The same for a waitable that one wait of the host's watches and nobody else, where nothing is

@@ -139,8 +139,8 @@ impl Core {
         let waitable = node.slot();
         let source = self.source(waitable);
         let mut flags = flags.with(Flags::ONE);
-        if let Source::Foreign(_) = source {
-            flags = flags.with(Flags::FOREIGN);
+        if let Source::Foreign(foreign) = source {
+            flags = flags.with_if(self.is_once(foreign), Flags::ONCE);
         }
         let token = self.add(owner, flags, user_data, deadline, node)?;
         let at = NodeRef::new(token.slot(), 0);
@@ -519,7 +519,7 @@ impl Core {
             let wait = self.wait_mut(slot);
             wait.flags = wait.flags.without(Flags::QUEUED);
             wait.node.ready = Bits::NONE;
-            if wait.flags.has(Flags::FOREIGN) {
+            if wait.flags.has(Flags::ONCE) {
                 let waitable = wait.node.slot();
                 self.arm_foreign(waitable);
             }

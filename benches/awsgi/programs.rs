@@ -4,24 +4,26 @@
 //! our library as `make install` puts it down.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use crate::measure::{Outcome, Sample, Side};
 use crate::report::directory;
 
 /// The programs, and where their compiler's flags come from.
-const PROGRAMS: [(&str, Flags); 6] = [
+const PROGRAMS: [(&str, Flags); 7] = [
     ("awsgi", Flags::Installed),
     ("awsgi_many", Flags::Installed),
+    ("delegated", Flags::Installed),
     ("epoll", Flags::None),
     ("libuv", Flags::Package("libuv")),
     ("libevent", Flags::Package("libevent_core")),
     ("libev", Flags::Library("-lev")),
 ];
 
+/// What a program is compiled with.
 #[derive(Clone, Copy)]
-enum Flags {
+pub enum Flags {
     None,
     /// pkg-config knows them.
     Package(&'static str),
@@ -38,11 +40,30 @@ pub fn path(name: &str) -> Outcome<PathBuf> {
         .get_or_init(|| {
             std::fs::create_dir_all(directory()).map_err(|error| error.to_string())?;
             PROGRAMS.iter().try_for_each(|(name, flags)| {
-                compile(name, *flags).map_err(|error| format!("benches/c/{name}.c: {error}"))
+                let source = format!("benches/c/{name}.c");
+                compile(name, &[&source], &[*flags]).map_err(|error| format!("{source}: {error}"))
             })
         })
         .clone()?;
     Ok(directory().join(name))
+}
+
+/// A host of c-examples/hosts with embed.c as its program, compiled with the others of them.
+pub fn host(hosts: &[(&str, Flags)], name: &str) -> Outcome<PathBuf> {
+    static COMPILED: OnceLock<Result<(), String>> = OnceLock::new();
+    let program = |name: &str| format!("host_{name}");
+    COMPILED
+        .get_or_init(|| {
+            std::fs::create_dir_all(directory()).map_err(|error| error.to_string())?;
+            hosts.iter().try_for_each(|(name, flags)| {
+                let source = format!("c-examples/hosts/{name}.c");
+                let sources = [&source, "benches/c/embed.c"];
+                compile(&program(name), &sources, &[Flags::Installed, *flags])
+                    .map_err(|error| format!("{source}: {error}"))
+            })
+        })
+        .clone()?;
+    Ok(directory().join(program(name)))
 }
 
 /// The program of a side.
@@ -56,7 +77,17 @@ pub fn of(side: Side) -> Outcome<PathBuf> {
 
 /// Runs a part of a program; answers the numbers that it prints.
 pub fn run(program: &Path, part: &str, count: u64, events: u64) -> Outcome<Vec<f64>> {
-    numbers(Command::new(program).args([part, &count.to_string(), &events.to_string()]))
+    numbers(&mut command(program, part, count, events))
+}
+
+/// The command for a part of a program.
+pub fn command(program: &Path, part: &str, count: u64, events: u64) -> Command {
+    let mut command = Command::new(program);
+    command.args([part, &count.to_string(), &events.to_string()]);
+    // cargo names its own folders there, and the library that lies in them would be taken in place
+    // of the one that is installed.
+    command.env_remove("LD_LIBRARY_PATH");
+    command
 }
 
 /// A sample of what a program prints: its figure, and how long its thread ran.
@@ -66,23 +97,34 @@ pub fn sample(said: &[f64]) -> Sample {
 
 /// Runs a command; answers the numbers that it prints.
 pub fn numbers(command: &mut Command) -> Outcome<Vec<f64>> {
-    // cargo names its own folders there, and the library that lies in them would be taken in place
-    // of the one that is installed.
+    // As `command` does, for those that others made.
     command.env_remove("LD_LIBRARY_PATH");
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    said(output).map_err(|error| format!("{command:?} {error}").into())
+}
+
+/// The numbers that a program printed.
+pub fn said(output: Output) -> Outcome<Vec<f64>> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{command:?} ended with {}: {said}", output.status).into());
+        return Err(format!("ended with {}: {said}", output.status).into());
     }
     let text = String::from_utf8(output.stdout)?;
     Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
 }
 
-fn compile(name: &str, flags: Flags) -> Outcome<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("benches/c/{name}.c"));
+fn compile(name: &str, sources: &[&str], flags: &[Flags]) -> Outcome<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("cc");
     command.args(["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]);
-    command.arg("-o").arg(directory().join(name)).arg(source);
+    command.arg("-I").arg(root.join("c-examples/hosts"));
+    command.arg("-o").arg(directory().join(name));
+    command.args(sources.iter().map(|source| root.join(source)));
+    flags.iter().try_for_each(|flags| link(&mut command, *flags))?;
+    words(&mut command).map(drop)
+}
+
+fn link(command: &mut Command, flags: Flags) -> Outcome<()> {
     match flags {
         Flags::None => {}
         Flags::Library(library) => drop(command.arg(library)),
@@ -101,7 +143,7 @@ fn compile(name: &str, flags: Flags) -> Outcome<()> {
             command.arg(format!("-Wl,-rpath,{}", libraries.display()));
         }
     }
-    words(&mut command).map(drop)
+    Ok(())
 }
 
 /// Runs a command; answers the words that it prints.

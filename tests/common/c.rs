@@ -1,8 +1,9 @@
 //! C programs compiled against the headers and the library, and run.
 //!
 //! From outside, `CC` and `CXX` name the compilers, `AWSGI_TEST_CFLAGS` adds flags to everything that
-//! is compiled and linked (`-fsanitize=address,undefined`), and `AWSGI_TEST_RUNNER` stands before
-//! every C program that is run (`valgrind --error-exitcode=99`).
+//! is compiled and linked (`-fsanitize=address,undefined`), `AWSGI_TEST_RUNNER` stands before every C
+//! program that is run (`valgrind --error-exitcode=99`), and `AWSGI_TEST_LIBRARY` is the shared library
+//! that they are linked to, in place of the one of this build.
 
 use super::header;
 use std::ffi::OsStr;
@@ -186,6 +187,9 @@ pub fn library() -> PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY
         .get_or_init(|| {
+            if let Some(library) = std::env::var_os("AWSGI_TEST_LIBRARY") {
+                return library.into();
+            }
             // target/<profile>/deps/<test>: cargo leaves the library beside it.
             let binary = std::env::current_exe().unwrap();
             let library = binary.with_file_name("libawsgi.so");

@@ -322,6 +322,29 @@ fn a_full_array_holds_completions_back_in_order() {
 }
 
 #[test]
+fn a_turn_wakes_no_more_futures_than_its_budget() {
+    let reactor = owned();
+    let event = reactor.event().unwrap();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let set = readable(event);
+    let mut futures: Vec<_> =
+        (0..20).map(|_| Box::pin(reactor.wait(&WaitSpec::any(&set)))).collect();
+    for future in &mut futures {
+        assert!(look(future, &waker).is_pending());
+    }
+    notify(event, Readiness::READABLE).unwrap();
+    for turns in 1..=3 {
+        let turn = Turn { budget: 8, deadline: Deadline::NOW, ..Default::default() };
+        let report = reactor.turn(&turn, |_| ()).unwrap();
+        assert_eq!(woken.times(), (turns * 8).min(20));
+        assert_eq!(report.more, turns < 3);
+    }
+    assert!(futures.iter_mut().all(|future| look(future, &waker).is_ready()));
+    end(reactor);
+}
+
+#[test]
 fn files_are_always_ready() {
     let reactor = owned();
     let file = std::fs::File::open("/dev/null").unwrap();

@@ -59,12 +59,14 @@ impl State {
         let expired = self.core.expire(now, left);
         self.stats.events += expired as u64;
         self.expire_drains(now);
-        while let Some((key, completion)) = self.core.next_exchange_completion() {
+        for _ in 0..left {
+            let Some((key, completion)) = self.core.next_exchange_completion() else { break };
             self.stats.completions += 1;
             self.resume(key, completion);
         }
         let mut wakers = Vec::new();
-        while let Some((key, completion)) = self.core.next_task_completion() {
+        for _ in 0..left {
+            let Some((key, completion)) = self.core.next_task_completion() else { break };
             self.stats.completions += 1;
             let members = self.core.members(&completion).unwrap_or_default();
             wakers.extend(self.tasks.complete(key, completion, members));

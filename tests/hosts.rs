@@ -11,8 +11,19 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Every host there is, by the name of its file.
-const HOSTS: [&str; 8] =
-    ["owned", "poll", "epoll_level", "epoll_edge", "libuv", "libevent", "libev", "glib"];
+const HOSTS: [&str; 11] = [
+    "owned",
+    "poll",
+    "epoll_level",
+    "epoll_edge",
+    "libuv",
+    "libevent",
+    "libev",
+    "glib",
+    "uv_streams",
+    "queue",
+    "watches",
+];
 
 /// How long to wait for what comes at once, unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -15,7 +15,7 @@
 
 const struct host host = { .name = "queue", .mode = "delegated", .accepts = true, .kind = AWSGI_LEVEL };
 
-enum { ROOM = 16384, LINGER = 10 };                 /* bytes of a queue; seconds for a peer that takes nothing */
+enum { ROOM = 16384, LINGER = 3 };                  /* bytes of a queue; seconds for a peer that takes nothing */
 
 struct queue {
     unsigned char bytes[ROOM];

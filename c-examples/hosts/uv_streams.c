@@ -11,7 +11,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { ROOM = 16384, MARK = 65536, LINGER = 10000 };    /* bytes read, bytes unsent, milliseconds for the latter */
+enum { ROOM = 16384, MARK = 65536, LINGER = 3000 };     /* bytes read, bytes unsent, milliseconds for the latter */
 
 struct connection {
     struct stream stream;                           /* first: it is what the program knows */
@@ -135,6 +135,8 @@ static void on_written(uv_write_t *request, int status)
     free(request);                                  /* it is the first member */
     if (status < 0)
         c->error = -status;
+    else if (c->closed)
+        (void)uv_timer_again(&c->linger);           /* it does take something */
     update(c);
 }
 
@@ -222,7 +224,7 @@ static void close_stream(struct stream *stream)
     c->closed = true;
     (void)uv_read_stop((uv_stream_t *)&c->tcp);
     if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shut_down) != 0
-        || uv_timer_start(&c->linger, on_lingered, LINGER, 0) != 0)
+        || uv_timer_start(&c->linger, on_lingered, LINGER, LINGER) != 0)
         end(c);
 }
 

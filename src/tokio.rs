@@ -53,7 +53,7 @@
 
 use std::future::Future;
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -257,8 +257,8 @@ impl Driver {
         // Until the turn has come to its end.
         self.due = true;
         if std::mem::replace(&mut self.turned, false) {
-            // Others first: what they have made ready since the last turn comes with the next.
-            cx.waker().wake_by_ref();
+            // Others first, and what the runtime itself watches. It wakes us after that.
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
             return Poll::Pending;
         }
         self.turned = true;

@@ -542,9 +542,12 @@ impl State {
         }
         self.core.plan_changes();
         // That a closed reactor is empty is news too, which the host waits for before it frees.
-        if !(self.has_work() || self.next_deadline() < self.reported || self.is_drained()) {
-            return;
+        if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {
+            self.tell();
         }
+    }
+
+    fn tell(&mut self) {
         match &self.telling {
             Telling::Not => {}
             Telling::Signal => {

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use awsgi::{
-    Deadline, Error, Readiness, Result, Token, WaitSpec, Watch, Watching, notify, wait_cancel,
-    wait_rearm,
+    Deadline, Error, Readiness, Result, Status, Token, WaitSpec, Watch, Watching, notify,
+    wait_cancel, wait_rearm,
 };
 
 use crate::{Program, children, words};
@@ -28,11 +28,8 @@ impl Program {
         words::say(&match answer {
             Some(Ok(values)) if values.is_empty() => "ok".to_owned(),
             Some(Ok(values)) => format!("ok {values}"),
-            Some(Err(error)) => {
-                eprintln!("tokio: {line}: {error}");
-                format!("error {}", words::of_status(error.status()))
-            }
-            None => "unknown: such a command, such an object, or such a value".to_owned(),
+            Some(Err(error)) => format!("error {}", words::of_status(error.status())),
+            None => "unknown command, object or value".to_owned(),
         });
         // The host looks at its objects after each command.
         if let Err(error) = self.objects.report() {
@@ -66,7 +63,15 @@ impl Program {
             ["cancel", name] => wait_cancel(self.waits.token(name)?),
             ["forget", name] => self.waits.forget(self.waits.token(name)?),
             ["rearm", name] => wait_rearm(self.waits.token(name)?),
-            ["notify", name, bits] => notify(self.objects.token(name)?, words::bits(bits)?),
+            ["notify", name, bits] => {
+                let object = self.objects.token(name)?;
+                match bits.parse().map(Readiness::from_bits) {
+                    Ok(Some(number)) => notify(object, number),
+                    // Of which no value can be made here.
+                    Ok(None) => Err(Error::new(Status::Invalid, "there are no such bits")),
+                    Err(_) => notify(object, words::bits(bits)?),
+                }
+            }
             ["notify_closed", name, bits] => {
                 notify(self.objects.closed_token(name)?, words::bits(bits)?)
             }

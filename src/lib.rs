@@ -6,6 +6,7 @@
 //!
 //! - [`Reactor`]: the readiness core. Waits on waitables complete in its turn.
 //! - [`gateway`]: exchanges between hosts, which speak HTTP, and applications, which may suspend.
+//! - `tokio` (feature `tokio`): any waitable is a future in a tokio runtime.
 //! - `server` (feature `server`): the bundled HTTP server.
 //! - `ffi` (feature `ffi`): the C ABI of `include/awsgi.h`, and the loader of applications.
 //!
@@ -52,6 +53,8 @@ mod reactor;
 pub mod server;
 #[allow(unsafe_code)]
 mod sources;
+#[cfg(all(feature = "tokio", unix))]
+pub mod tokio;
 
 pub use crate::core::{
     Completion, Deadline, Kind, Member, Outcome, Readiness, Token, WaitSpec, Watch,

@@ -1,6 +1,8 @@
 //! Core, sources and clock together: a reactor, and its turn.
 
 mod cell;
+#[cfg(all(feature = "tokio", unix))]
+mod driven;
 mod future;
 mod state;
 mod tokens;
@@ -13,6 +15,8 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 pub(crate) use cell::ReactorCell;
+#[cfg(all(feature = "tokio", unix))]
+pub(crate) use driven::Call;
 pub use future::Waiting;
 pub(crate) use state::State;
 pub use tokens::{

@@ -4,6 +4,10 @@
 #[allow(dead_code)]
 #[path = "../examples/futures.rs"]
 mod futures;
+#[cfg(all(feature = "tokio", unix))]
+#[allow(dead_code)]
+#[path = "../examples/tokio.rs"]
+mod on_tokio;
 #[allow(dead_code)]
 #[path = "../examples/turns.rs"]
 mod turns;
@@ -19,6 +23,20 @@ fn turns_sees_its_sleep_its_event_and_its_socket() {
 fn futures_receives_what_it_sends() {
     let expected = ["received 1", "received 2", "received 3", "the other side has closed"];
     assert_eq!(futures::run().unwrap(), expected);
+}
+
+#[cfg(all(feature = "tokio", unix))]
+#[test]
+fn tokio_serves_what_waits_in_its_reactor() {
+    let expected = [
+        "you said hello",
+        "a thread has notified",
+        "three ticks or more",
+        "a descriptor is READABLE",
+        "the server stops",
+        "the server stops",
+    ];
+    assert_eq!(on_tokio::run().unwrap(), expected);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Everything of a reactor that its owner alone reaches: core, sources and exchanges together.
 
 use std::collections::HashMap;
+#[cfg(all(feature = "tokio", unix))]
+use std::task::Waker;
 
 use super::future::Tasks;
 use super::{Mode, ReactorCell, ReactorOptions, Spawn, Stats};
@@ -24,6 +26,28 @@ struct Shared {
     interest: Readiness,
     /// What it was found to be ready for, once it is armed.
     found: Option<Readiness>,
+}
+
+/// How a host learns of work that its own calls make outside of a turn.
+pub(super) enum Telling {
+    /// Not at all: it turns before it sleeps.
+    Not,
+    /// By the signal, as of what other threads do.
+    Signal,
+    /// Its task is woken.
+    #[cfg(all(feature = "tokio", unix))]
+    Task(Waker),
+}
+
+impl Telling {
+    /// What the options say.
+    pub(super) fn of(options: &ReactorOptions) -> Telling {
+        if options.mode == Mode::Owned || options.host_turns_before_sleep {
+            Telling::Not
+        } else {
+            Telling::Signal
+        }
+    }
 }
 
 /// Everything of a reactor that its owner alone reaches.
@@ -58,6 +82,9 @@ pub(crate) struct State {
     pub(super) running: Option<u32>,
     /// The deadline of which the host knows.
     pub(super) reported: Deadline,
+    pub(super) telling: Telling,
+    /// The host's task was woken, and has not looked since.
+    pub(super) called: bool,
     /// Which of the host's completions is delivered next: an exchange's, or a wait's.
     pub(super) exchanges_first: bool,
     /// Whether a rebuild has failed since the last that succeeded: it is said once.
@@ -92,6 +119,8 @@ impl State {
             turning: false,
             running: None,
             reported: Deadline::FOREVER,
+            telling: Telling::of(options),
+            called: false,
             exchanges_first: false,
             rebuild_failed: false,
             stats: Stats::default(),
@@ -501,18 +530,34 @@ impl State {
     /// Something to do came up outside of a turn: a host that may be asleep is told.
     #[inline]
     pub(crate) fn work_outside(&mut self) {
-        if self.turning || self.options.mode == Mode::Owned || self.options.host_turns_before_sleep
-        {
+        if self.turning || matches!(self.telling, Telling::Not) {
             return;
         }
         self.tell_host();
     }
 
     fn tell_host(&mut self) {
+        if self.called {
+            return;
+        }
         self.core.plan_changes();
         // That a closed reactor is empty is news too, which the host waits for before it frees.
         if self.has_work() || self.next_deadline() < self.reported || self.is_drained() {
-            self.cell.signal.raise();
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        match &self.telling {
+            Telling::Not => {}
+            Telling::Signal => {
+                self.cell.signal.raise();
+            }
+            #[cfg(all(feature = "tokio", unix))]
+            Telling::Task(waker) => {
+                self.called = true;
+                waker.wake_by_ref();
+            }
         }
     }
 
@@ -554,6 +599,9 @@ impl State {
         }
         // No wake for what ends here.
         self.watched = None;
+        if let (Some(shell), Some(selector)) = (self.shell.take(), &self.selector) {
+            shell.end(selector.fd());
+        }
         self.core.end();
         self.close_closable();
     }

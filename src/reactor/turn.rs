@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::state::{ALARM, SIGNAL, State};
+use super::state::{ALARM, SIGNAL, State, Telling};
 use super::{Mode, Report, Turn, WatchChange, Watching};
 use crate::core::{Completion, Deadline, How, Readiness};
 use crate::error::{Error, Result};
@@ -290,7 +290,7 @@ impl State {
         // Notices for which nobody waits may go on for ever: they do not keep it from its end.
         let closed = self.is_drained() && !self.has_announcement();
         more &= !closed;
-        if more && self.options.mode != Mode::Owned && !self.options.host_turns_before_sleep {
+        if more && matches!(self.telling, Telling::Signal) {
             // For a host that does not look at MORE, or watches for edges.
             self.cell.signal.raise();
         }
@@ -301,7 +301,7 @@ impl State {
     /// that stopped early, the host is signalled.
     pub(super) fn turn_again(&self) {
         self.may_sleep();
-        if self.options.mode != Mode::Owned && !self.options.host_turns_before_sleep {
+        if matches!(self.telling, Telling::Signal) {
             self.cell.signal.raise();
         }
     }

@@ -66,9 +66,6 @@ impl Output {
                     // hyper holds a bounded amount; the exchange may go on for as much.
                     report(exchange.sent(bytes.len()), "release output of");
                     link.owed.set(true);
-                    if !over {
-                        link.hub.touch();
-                    }
                     session.wrote(bytes.len());
                     if let Some(left) = &mut self.left {
                         *left = left.saturating_sub(bytes.len() as u64);

@@ -5,7 +5,6 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 
 use hyper::HeaderMap;
 use slab::Slab;
@@ -14,15 +13,17 @@ use tokio::sync::Notify;
 use super::admission::{Admission, Permit};
 use super::deadlines::{Deadlines, Key};
 use super::diagnostics::Diagnostics;
-use super::link::Link;
+use super::link::{Link, NEVER};
 use super::mounts::Mounts;
 use super::options::{AccessLog, Limits};
-use crate::core::{Completion, Readiness};
+use crate::core::{Completion, Deadline, Readiness, Token, WaitSpec};
 use crate::gateway::{Exchange, Gateway, Taken};
-use crate::reactor::Reactor;
+use crate::reactor::{Reactor, wait_forget};
 
 /// How many emptied header maps are kept for the next responses.
 const SPARE_MAPS: usize = 64;
+/// The `user_data` of the wait for deadlines: no key of an exchange has such an index.
+const ALARM: u64 = u64::MAX;
 
 /// Limits of time, in nanoseconds.
 pub(super) struct Times {
@@ -51,11 +52,10 @@ pub(super) struct Hub {
     finished: RefCell<Vec<(Key, Readiness)>>,
     deadlines: RefCell<Deadlines>,
     serial: Cell<u32>,
-    /// Whether something has been done that a turn has to take up.
-    dirty: Cell<bool>,
-    driver: RefCell<Option<Waker>>,
-    /// Until when the driver sleeps if nothing happens.
-    sleeps_until: Cell<u64>,
+    /// The wait that ends no later than the first of the deadlines here, and when.
+    alarm: Cell<(u64, Token)>,
+    /// It has ended.
+    rang: Cell<bool>,
     spare: RefCell<Vec<HeaderMap>>,
     names: RefCell<HashMap<IpAddr, Rc<str>>>,
     localhost: Rc<str>,
@@ -108,9 +108,8 @@ impl Hub {
             finished: RefCell::default(),
             deadlines: RefCell::default(),
             serial: Cell::new(0),
-            dirty: Cell::new(false),
-            driver: RefCell::new(None),
-            sleeps_until: Cell::new(u64::MAX),
+            alarm: Cell::new((NEVER, Token::NONE)),
+            rang: Cell::new(false),
             spare: RefCell::default(),
             names: RefCell::default(),
             localhost: "localhost".into(),
@@ -121,32 +120,6 @@ impl Hub {
     /// this worker, and no deadline is reached until then.
     pub(super) fn now(&self) -> u64 {
         self.reactor.now().unwrap_or(0)
-    }
-
-    /// Says that a call outside a turn has made work. The driver runs after the tasks that are
-    /// ready now, so that one turn takes up what all of them did.
-    pub(super) fn touch(&self) {
-        if !self.dirty.replace(true) {
-            self.wake_driver();
-        }
-    }
-
-    pub(super) fn take_dirty(&self) -> bool {
-        self.dirty.replace(false)
-    }
-
-    fn wake_driver(&self) {
-        if let Some(waker) = &*self.driver.borrow() {
-            waker.wake_by_ref();
-        }
-    }
-
-    pub(super) fn set_driver(&self, waker: &Waker) {
-        let mut driver = self.driver.borrow_mut();
-        match &*driver {
-            Some(known) if known.will_wake(waker) => {}
-            _ => *driver = Some(waker.clone()),
-        }
     }
 
     fn next_serial(&self) -> u32 {
@@ -196,13 +169,41 @@ impl Hub {
     /// Has the connection looked at no later than `at`.
     pub(super) fn arm(&self, at: u64, key: Key) {
         self.deadlines.borrow_mut().push(at, key);
-        if at < self.sleeps_until.get() {
-            self.touch();
+        self.wake_by(at);
+    }
+
+    /// Has the reactor end a wait no later than `at`.
+    fn wake_by(&self, at: u64) {
+        let (before, wait) = self.alarm.get();
+        // What rang is set anew when everything that is due has been seen to.
+        if at >= before || self.rang.get() {
+            return;
+        }
+        match self.reactor.wait_start(&WaitSpec::sleep(Deadline::at(at)).user_data(ALARM)) {
+            Ok(next) => self.alarm.set((at, next)),
+            // The next deadline tries again.
+            Err(error) => return tracing::debug!(%error, "could not wait for a deadline"),
+        }
+        if wait != Token::NONE {
+            report(wait_forget(wait), "forget a later deadline of");
+        }
+    }
+
+    /// Does after a turn what could not be done inside of it.
+    pub(super) fn settle(&self) {
+        self.settle_finished();
+        if self.rang.get() {
+            self.expire(self.now());
+            self.rang.set(false);
+            self.alarm.set((NEVER, Token::NONE));
+            let finishing = self.finishing.borrow().front().map_or(NEVER, |(at, _)| *at);
+            let next = self.deadlines.borrow().next().min(finishing);
+            self.wake_by(next);
         }
     }
 
     /// Wakes the connections whose time has come, and ends what went on for too long.
-    pub(super) fn expire(&self, now: u64) {
+    fn expire(&self, now: u64) {
         while let Some((at, key)) = self.pop_deadline(now) {
             let link = self.links.borrow().get(key.index as usize).cloned();
             if let Some(link) = link.filter(|link| link.key == key) {
@@ -221,16 +222,6 @@ impl Hub {
 
     fn pop_deadline(&self, now: u64) -> Option<(u64, Key)> {
         self.deadlines.borrow_mut().pop(now)
-    }
-
-    /// When the driver has to run again, whatever happens: the reactor's deadline or an earlier
-    /// one of ours.
-    pub(super) fn sleep_until(&self, reactor: u64) -> u64 {
-        let own = self.deadlines.borrow().next();
-        let finishing = self.finishing.borrow().front().map_or(u64::MAX, |(at, _)| *at);
-        let at = reactor.min(own).min(finishing);
-        self.sleeps_until.set(at);
-        at
     }
 
     // Exchanges.
@@ -261,13 +252,20 @@ impl Hub {
         drop(replaced);
         let at = self.now().saturating_add(self.times.idle);
         self.finishing.borrow_mut().push_back((at, key));
+        self.wake_by(at);
         // Nobody takes its output any more; it must not wait for room.
         discard(exchange);
-        self.touch();
     }
 
     /// Takes a completion out of a turn. Nothing of the reactor may be called here.
     pub(super) fn deliver(&self, completion: Completion) {
+        if completion.user_data == ALARM {
+            // One that was replaced is of no interest.
+            if completion.wait == self.alarm.get().1 {
+                self.rang.set(true);
+            }
+            return;
+        }
         let key =
             Key { index: completion.user_data as u32, serial: (completion.user_data >> 32) as u32 };
         let mut ready = completion.ready;
@@ -287,14 +285,13 @@ impl Hub {
     }
 
     /// Ends the exchanges that went on after their response and are done now.
-    pub(super) fn settle_finished(&self) {
+    fn settle_finished(&self) {
         loop {
             let Some((key, ready)) = self.finished.borrow_mut().pop() else { break };
             if ready.intersects(Readiness::END | Readiness::ABORT) {
                 self.abandon(key);
             } else if let Some(exchange) = self.finishing_exchange(key) {
                 discard(exchange);
-                self.touch();
             }
         }
     }
@@ -325,7 +322,6 @@ impl Hub {
         if let Some(exchange) = self.finishing_exchange(key) {
             report(exchange.end(), "end");
             self.remove_exchange(key);
-            self.touch();
         }
         let mut finishing = self.finishing.borrow_mut();
         while finishing.front().is_some_and(|(_, key)| !self.is_finishing(*key)) {

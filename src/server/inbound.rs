@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 
-use super::hub::{Hub, report};
+use super::hub::report;
 use super::link::{Link, NEVER};
 use crate::core::Readiness;
 use crate::error::Status;
@@ -73,7 +73,7 @@ impl Inbound {
         }
         while !self.held {
             if !self.rest.is_empty() || self.complete {
-                match self.feed(&link.hub) {
+                match self.feed() {
                     Fate::Pending if self.held => return Fate::Pending,
                     Fate::Pending => {}
                     fate => return fate,
@@ -116,8 +116,7 @@ impl Inbound {
     }
 
     /// Hands on what has arrived; holds if not all of it was taken.
-    fn feed(&mut self, hub: &Hub) -> Fate {
-        hub.touch();
+    fn feed(&mut self) -> Fate {
         match self.exchange.feed(&mut self.rest, self.complete) {
             Ok(_) if !self.rest.is_empty() => {
                 self.held = true;
@@ -141,7 +140,6 @@ impl Inbound {
     fn fail(&self, link: &Link, status: u16) -> Fate {
         link.last.set(true);
         report(self.exchange.fail(status), "fail");
-        link.hub.touch();
         Fate::Useless
     }
 }

@@ -36,7 +36,6 @@ mod calendar;
 mod connection;
 mod deadlines;
 mod diagnostics;
-mod driver;
 mod exchange;
 mod hub;
 mod inbound;

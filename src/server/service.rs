@@ -232,7 +232,6 @@ pub(super) fn open(
         *link.inbound.borrow_mut() = Some(inbound);
     }
     hub.keep_header_map(parts.headers);
-    hub.touch();
     Ok(())
 }
 

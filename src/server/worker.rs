@@ -13,14 +13,14 @@ use super::accept::Acceptor;
 use super::admission::Admission;
 use super::connection::{self, Connection};
 use super::diagnostics::Diagnostics;
-use super::driver::Driver;
 use super::hub::Hub;
 use super::listener::Address;
 use super::mounts::Mounts;
 use super::options::{AccessLog, Limits};
 use crate::error::{Error, Result};
 use crate::gateway::{Application, Gateway, GatewayOptions, Style};
-use crate::reactor::{Mode, Reactor, ReactorOptions, Turn};
+use crate::reactor::{Reactor, ReactorOptions, Turn};
+use crate::tokio::Driver;
 
 /// How long the ends of exchanges that were cut off may take on their way to the clients.
 const LAST_WORDS: Duration = Duration::from_millis(250);
@@ -90,10 +90,7 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared, socket: Socket) -> Result<Worker<'a>> {
-        let reactor = Reactor::new(&ReactorOptions {
-            mode: Mode::Nested,
-            host_honours_deadline: true,
-            host_turns_before_sleep: true,
+        let (reactor, driver) = crate::tokio::reactor(&ReactorOptions {
             log: Some({
                 let diagnostics = shared.diagnostics.clone();
                 Arc::new(move |level, text: &str| diagnostics.say(level, format_args!("{text}")))
@@ -120,14 +117,14 @@ impl<'a> Worker<'a> {
             shared,
             orders: shared.orders.subscribe(),
             acceptor: Some(Acceptor::new(socket, &shared.address)?),
-            driver: Some(Driver::new(&hub)?),
+            driver: Some(driver),
             hub,
         })
     }
 
     async fn serve(&mut self) -> Result<()> {
         let Some(driver) = self.driver.take() else { return Ok(()) };
-        let mut driver = tokio::task::spawn_local(driver);
+        let mut driver = tokio::task::spawn_local(drive(driver, Rc::clone(&self.hub)));
         let ended = async {
             let until = self.accept().await;
             self.drain(until).await;
@@ -195,6 +192,16 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// Turns the reactor. Ends only when that fails.
+async fn drive(mut driver: Driver, hub: Rc<Hub>) -> Error {
+    loop {
+        if let Err(error) = driver.turn(&now(), |completion| hub.deliver(completion)).await {
+            return error;
+        }
+        hub.settle();
+    }
+}
+
 /// Waits until the last connection has ended.
 async fn quiet(hub: &Hub) {
     while !hub.is_quiet() {
@@ -209,7 +216,6 @@ fn close_gateways(hub: &Hub, within: Duration) {
             hub.diagnostics.warn(format_args!("closing a gateway: {error}"));
         }
     }
-    hub.touch();
 }
 
 fn gateway(
@@ -273,6 +279,7 @@ fn wind_up(hub: &Hub) {
     }
 }
 
+/// Completions beyond this many come with the next turn, after other tasks.
 fn now() -> Turn {
     Turn { capacity: 1024, ..Turn::default() }
 }
@@ -280,7 +287,7 @@ fn now() -> Turn {
 fn turn(hub: &Hub) -> bool {
     match hub.reactor.turn(&now(), |completion| hub.deliver(completion)) {
         Ok(_) => {
-            hub.settle_finished();
+            hub.settle();
             true
         }
         Err(error) => {

@@ -4,6 +4,8 @@
 //! functions: small things in one file, others in a file for each mechanism. Linux has epoll, eventfd
 //! and timerfd; elsewhere what mio offers everywhere takes their place (docs/platforms.md).
 
+#[cfg(all(feature = "tokio", unix))]
+pub(crate) mod async_fd;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod fork;

@@ -1,0 +1,84 @@
+//! What the runner prints.
+
+use super::play::{Failure, Verdict};
+use super::scenarios::Scenario;
+
+/// How much of a driver's standard error is shown.
+const ERRORS: usize = 40;
+
+/// The sum of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum {
+    pub passed: usize,
+    pub failed: usize,
+    pub not_applicable: usize,
+}
+
+impl Sum {
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Pass => self.passed += 1,
+            Verdict::Fail(_) => self.failed += 1,
+            Verdict::NotApplicable(_) => self.not_applicable += 1,
+        }
+    }
+
+    pub fn line(&self, host: &str) -> String {
+        let Sum { passed, failed, not_applicable } = self;
+        format!("{host}: {passed} pass, {failed} FAIL, {not_applicable} n/a")
+    }
+}
+
+/// For people.
+pub fn line(scenario: &Scenario, verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Pass => format!("{}: pass", scenario.name),
+        Verdict::NotApplicable(reason) => format!("{}: n/a: {reason}", scenario.name),
+        Verdict::Fail(failure) => {
+            format!("{}: FAIL: {}{}", scenario.name, sentence(failure), details(failure))
+        }
+    }
+}
+
+/// For programs: host, scenario, result and reason, with tabs between them.
+pub fn row(host: &str, scenario: &Scenario, verdict: &Verdict) -> String {
+    let (result, reason) = match verdict {
+        Verdict::Pass => ("pass", String::new()),
+        Verdict::NotApplicable(reason) => ("n/a", reason.clone()),
+        Verdict::Fail(failure) => ("FAIL", sentence(failure)),
+    };
+    [host, scenario.name, result, &reason].map(|text| text.replace(['\t', '\n'], " ")).join("\t")
+}
+
+/// For `--list`.
+pub fn listed(scenario: &Scenario) -> String {
+    match scenario.needs {
+        [] => format!("{}\n    {}", scenario.name, scenario.about),
+        needs => {
+            format!("{}\n    {}\n    needs {}", scenario.name, scenario.about, needs.join(", "))
+        }
+    }
+}
+
+pub fn sentence(failure: &Failure) -> String {
+    format!("expected {}, got {}", failure.expected, failure.got)
+}
+
+/// What was spoken last, and what the driver wrote to its standard error, each line below the other.
+pub fn details(failure: &Failure) -> String {
+    let mut text = String::new();
+    for line in &failure.spoken {
+        text.push_str(&format!("\n    {line}"));
+    }
+    let errors: Vec<&str> = failure.errors.lines().collect();
+    if !errors.is_empty() {
+        text.push_str("\n    its standard error:");
+    }
+    for line in errors.iter().take(ERRORS) {
+        text.push_str(&format!("\n      {line}"));
+    }
+    if errors.len() > ERRORS {
+        text.push_str(&format!("\n      ... and {} lines more", errors.len() - ERRORS));
+    }
+    text
+}

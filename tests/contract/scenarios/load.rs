@@ -1,0 +1,155 @@
+//! Many at once, and none at all.
+
+use std::thread;
+use std::time::Duration;
+
+use super::Scenario;
+use crate::driver::{Driver, Played, fail};
+use crate::protocol::Outcome::TimedOut;
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "a thousand waits at once",
+        about: "on a thousand events, all notified between two turns",
+        needs: &[],
+        play: thousand,
+    },
+    Scenario {
+        name: "a thousand waits on one event",
+        about: "one notify completes all of them",
+        needs: &[],
+        play: on_one,
+    },
+    Scenario {
+        name: "a thousand sleeps at once",
+        about: "all end, none early",
+        needs: &[],
+        play: sleeps,
+    },
+    Scenario {
+        name: "a hundred foreign objects",
+        about: "all are watched, reported, and watched no longer when they are closed",
+        needs: &["foreign"],
+        play: hundred_objects,
+    },
+    Scenario {
+        name: "idle",
+        about: "with waits outstanding and nothing ready, the host does not turn",
+        needs: &[],
+        play: idle,
+    },
+    Scenario {
+        name: "idle with a foreign object that nobody wants",
+        about: "an object that stays ready costs no turns when nobody waits for it",
+        needs: &["foreign"],
+        play: idle_unwanted,
+    },
+];
+
+fn lines(count: usize, line: impl Fn(usize) -> String) -> Vec<String> {
+    (0..count).map(line).collect()
+}
+
+fn thousand(driver: &mut Driver) -> Played {
+    driver.batch(&lines(1000, |place| format!("event E{place}")))?;
+    driver.batch(&lines(1000, |place| format!("wait W{place} any E{place}:READABLE")))?;
+    driver.batch(&lines(1000, |place| format!("notify E{} READABLE", 999 - place)))?;
+    for place in (0..1000).rev() {
+        driver.ready(&format!("W{place}"), "0:READABLE")?;
+    }
+    Ok(())
+}
+
+fn on_one(driver: &mut Driver) -> Played {
+    driver.ok("event E")?;
+    driver.batch(&lines(1000, |place| format!("wait W{place} any E:READABLE")))?;
+    driver.ok("notify E READABLE")?;
+    for place in 0..1000 {
+        driver.ready(&format!("W{place}"), "0:READABLE")?;
+    }
+    Ok(())
+}
+
+fn sleeps(driver: &mut Driver) -> Played {
+    driver.batch(&lines(1000, |place| {
+        format!("wait W{place} any deadline={}", 10_000_000 + place % 50 * 1_000_000)
+    }))?;
+    for place in 0..1000 {
+        driver.ends(&format!("W{place}"), TimedOut)?;
+    }
+    Ok(())
+}
+
+fn hundred_objects(driver: &mut Driver) -> Played {
+    let kind = driver.foreign_kind();
+    for place in 0..100 {
+        driver.ok(&format!("foreign F{place} {kind}"))?;
+    }
+    driver.batch(&lines(100, |place| format!("wait W{place} any F{place}:READABLE")))?;
+    for place in 0..100 {
+        driver.watched(&format!("F{place}"), "READABLE")?;
+    }
+    for place in (0..100).rev() {
+        driver.ok(&format!("put F{place}"))?;
+    }
+    for place in 0..100 {
+        driver.ready(&format!("W{place}"), "0:READABLE")?;
+        driver.value_is(&format!("take F{place}"), 1)?;
+    }
+    driver.batch(&lines(100, |place| format!("wait V{place} any F{place}:READABLE")))?;
+    driver.barrier()?;
+    driver.batch(&lines(50, |place| format!("close F{place}")))?;
+    for place in 0..50 {
+        driver.ends(&format!("V{place}"), crate::protocol::Outcome::Closed)?;
+        driver.stopped(&format!("F{place}"))?;
+    }
+    Ok(())
+}
+
+/// How long nothing happens.
+const SILENCE: Duration = Duration::from_millis(400);
+/// What two commands may cost: the loop is told of each, and may turn before and after it.
+const TURNS: u64 = 10;
+
+fn silent(driver: &mut Driver) -> Played {
+    driver.barrier()?;
+    let before = driver.stat("turns")?;
+    thread::sleep(SILENCE);
+    let turns = driver.stat("turns")?.saturating_sub(before);
+    if turns > TURNS {
+        return fail(format!("{TURNS} turns at most in {SILENCE:?} of silence"), turns.to_string());
+    }
+    Ok(())
+}
+
+fn idle(driver: &mut Driver) -> Played {
+    driver.ok("event E")?;
+    driver.ok("timer T 60000000000 1000000000")?;
+    driver.ok("wait Event any E:READABLE")?;
+    driver.ok("wait Timer any T:READABLE")?;
+    driver.ok("wait Sleep any deadline=60000000000")?;
+    driver.ok("wait Withdrawn any deadline=100000000")?;
+    driver.ok("cancel Withdrawn")?;
+    driver.done("Withdrawn")?;
+    if driver.has("descriptors") {
+        driver.ok("pipe P")?;
+        driver.ok("wait Pipe any P:READABLE")?;
+    }
+    if driver.has("foreign") {
+        let kind = driver.foreign_kind();
+        driver.ok(&format!("foreign F {kind}"))?;
+        driver.ok("wait Foreign any F:READABLE")?;
+    }
+    silent(driver)
+}
+
+fn idle_unwanted(driver: &mut Driver) -> Played {
+    for kind in driver.foreign_kinds() {
+        driver.ok(&format!("foreign F_{kind} {kind}"))?;
+        driver.ok(&format!("wait W_{kind} any F_{kind}:READABLE"))?;
+        driver.ok(&format!("put F_{kind}"))?;
+        driver.ready(&format!("W_{kind}"), "0:READABLE")?;
+        driver.barrier()?;
+    }
+    silent(driver)
+}

@@ -110,6 +110,7 @@ unsafe extern "C" fn run(
         let reactor = world.gateways[exchange.gateway].reactor;
         assert_eq!(world.turning.last(), Some(&reactor), "a step outside of its turn");
         assert!(world.owned(reactor), "a step on thread {}", thread());
+        world.reactors[reactor].takes_clock();
         reactor
     });
     assert_eq!(state.is_null(), *state as usize != at + 1, "another's state");

@@ -176,6 +176,7 @@ pub fn make() {
             closing: false,
             owner: Some(thread()),
             clock: 0,
+            given: 0,
             hook,
             noisy: false,
         });
@@ -293,7 +294,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     });
     let place = perhaps_null(turn.pointer());
     let signalled = was_signalled(pointer);
-    let mut woken = 0;
+    let (mut woken, mut given) = (0, 0);
     if let Standing::Ours(at) = ours {
         world(|world| {
             let reactor = &mut world.reactors[at];
@@ -303,6 +304,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
                 && reactor.hook.calls_back == 0
                 && !std::mem::take(&mut reactor.noisy);
             assert!(!alone || woken <= 1, "woken {woken} times between two turns");
+            given = std::mem::replace(&mut reactor.given, clock);
             world.turning.push(at);
         });
     }
@@ -325,7 +327,11 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     stands(status, ours);
     if !ok {
         if let Standing::Ours(at) = ours {
-            world(|world| world.reactors[at].hook.woken.fetch_add(woken, Ordering::SeqCst));
+            world(|world| {
+                // It may be another turn, under way further out, that refuses this one.
+                world.reactors[at].given = given;
+                world.reactors[at].hook.woken.fetch_add(woken, Ordering::SeqCst);
+            });
         }
         if !place.is_null() && turn.has_room() {
             let turn = turn.value;
@@ -347,12 +353,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     assert!(taken && !place.is_null());
     world(|world| assert!(!world.turning.contains(&at), "a turn inside of a turn"));
     let turn = turn.value;
-    world(|world| {
-        let reactor = &mut world.reactors[at];
-        if reactor.flags & AWSGI_HOST_GIVES_CLOCK != 0 {
-            reactor.clock = reactor.clock.max(clock.min(u64::MAX - 1));
-        }
-    });
+    world(|world| world.reactors[at].takes_clock());
     assert!(turn.done_n <= done_cap && turn.changes_n <= changes_cap);
     let nothing = poisoned::<awsgi_completion>();
     assert!(done[turn.done_n..].iter().all(|rest| *rest == nothing), "written beyond done_n");

@@ -29,8 +29,9 @@ pub struct Reactor {
     pub closing: bool,
     /// The thread that owns it; `None` after release.
     pub owner: Option<u8>,
-    /// The last time that its host gave, where the host does.
+    /// The time, where its host gives it, and what the turn that is under way was given.
     pub clock: u64,
+    pub given: u64,
     pub hook: Box<Hook>,
     /// Another thread may have had it call the hook again since its last turn.
     pub noisy: bool,
@@ -104,6 +105,13 @@ pub struct World {
     pub steps: Vec<(usize, usize)>,
     /// The reactors that are being turned, innermost last.
     pub turning: Vec<usize>,
+}
+
+impl Reactor {
+    /// A turn takes the time that it was given before it does anything else.
+    pub fn takes_clock(&mut self) {
+        self.clock = self.clock.max(self.given.min(u64::MAX - 1));
+    }
 }
 
 impl World {

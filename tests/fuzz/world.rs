@@ -58,8 +58,10 @@ pub struct Waitable {
     /// How often an event or a counter was notified since it was taken; `None` if another thread
     /// or a hook did.
     pub notified: Option<u64>,
-    /// What the host watches for it; `None` after a report that may have ended the watch.
-    pub watched: Option<u32>,
+    /// What the host was last told to watch it for.
+    pub watched: u32,
+    /// The host has reported it since, with a call that takes the report at once.
+    pub reported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +153,6 @@ impl World {
         self.tokens.push(token);
         super::check::trace_in(self, || format!("{token:#x}: {source:?} of reactor {reactor}"));
         let life = Life::Lives;
-        let watched = Some(0);
         self.waitables.push(Waitable {
             token,
             reactor,
@@ -160,7 +161,8 @@ impl World {
             maker,
             owns: false,
             notified: Some(0),
-            watched,
+            watched: 0,
+            reported: false,
         });
     }
 

@@ -174,6 +174,7 @@ pub fn make() {
             limited: limits != 0 && !given.is_null(),
             freed: false,
             closing: false,
+            more: false,
             owner: Some(thread()),
             clock: 0,
             given: 0,
@@ -353,7 +354,10 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     assert!(taken && !place.is_null());
     world(|world| assert!(!world.turning.contains(&at), "a turn inside of a turn"));
     let turn = turn.value;
-    world(|world| world.reactors[at].takes_clock());
+    world(|world| {
+        world.reactors[at].takes_clock();
+        world.reactors[at].more = turn.flags & AWSGI_TURN_MORE != 0;
+    });
     assert!(turn.done_n <= done_cap && turn.changes_n <= changes_cap);
     let nothing = poisoned::<awsgi_completion>();
     assert!(done[turn.done_n..].iter().all(|rest| *rest == nothing), "written beyond done_n");

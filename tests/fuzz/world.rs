@@ -27,6 +27,8 @@ pub struct Reactor {
     pub limited: bool,
     pub freed: bool,
     pub closing: bool,
+    /// Its last turn left something to do.
+    pub more: bool,
     /// The thread that owns it; `None` after release.
     pub owner: Option<u8>,
     /// The time, where its host gives it, and what the turn that is under way was given.
@@ -82,6 +84,8 @@ pub struct Wait {
     pub multishot: bool,
     pub deadline: u64,
     pub cancelled: bool,
+    /// Its token is void, and its completion on the way to the step that it resumes.
+    pub resumes: bool,
     pub state: WaitState,
 }
 

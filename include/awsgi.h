@@ -654,7 +654,7 @@ awsgi_status awsgi_waitable_descriptor(awsgi_reactor *reactor,
  *   AWSGI_E_CLOSED while the reactor closes; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: the object stays the host's; the waitable as for awsgi_waitable_descriptor. After
  *   awsgi_waitable_close a last watch change, with an interest of 0, has the host stop, if it was
- *   watching.
+ *   watched.
  * Threads: owner.
  */
 AWSGI_API

@@ -828,6 +828,42 @@ fn after_its_end_nothing_is_told_of_an_exchange() {
 }
 
 #[test]
+fn after_the_last_completion_nothing_is_told_whoever_reads_on() {
+    let host = Host::steps(|_, exchange, _| respond(exchange, ""));
+    let exchange = host.open(b"POST", true);
+    // The host asks when input is wanted, which it never is while the application lives.
+    assert_eq!(exchange.feed(&mut Bytes::new(), false).unwrap(), 0);
+    while host.turn().iter().all(|done| done.more) {}
+    assert!(exchange.read(&mut [0; 8]).is_err());
+    assert_eq!(host.glance(), []);
+    exchange.end().unwrap();
+    host.end(1);
+}
+
+#[test]
+fn the_body_of_a_failure_is_told_once() {
+    let host = Host::steps(|step, exchange, _| {
+        *step += 1;
+        if *step == 1 {
+            let spec = me(exchange, Readiness::READABLE);
+            exchange.wait(&WaitSpec::any(&spec)).unwrap();
+            return Step::Suspend;
+        }
+        Step::Failed(Error::new(Status::State, "refused"))
+    });
+    let exchange = host.open(b"POST", true);
+    host.glance();
+    assert_eq!(exchange.take().unwrap(), Taken::Nothing);
+    exchange.feed(&mut Bytes::from("ab"), true).unwrap();
+    let done = host.turn();
+    assert_eq!(done[0].ready, Readiness::HEAD | Readiness::BODY | Readiness::END);
+    assert!(exchange.read(&mut [0; 8]).is_ok());
+    assert_eq!(host.glance(), []);
+    exchange.end().unwrap();
+    host.end(1);
+}
+
+#[test]
 fn an_exchange_that_is_done_is_no_waitable_any_more() {
     let host = Host::steps(|_, exchange, _| respond(exchange, ""));
     let exchange = host.open(b"GET", false);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use awsgi::{
     Completion, Deadline, Mode, Outcome, Reactor, ReactorOptions, Readiness, Report, Status, Token,
-    Turn, WaitSpec, Waiting, Watch, notify, wait_cancel, wait_forget, waitable_close,
+    Turn, WaitSpec, Waiting, Watch, Watching, notify, wait_cancel, wait_forget, waitable_close,
     waitable_take,
 };
 
@@ -995,4 +995,41 @@ fn a_wait_that_was_forgotten_when_it_was_ready_is_no_work() {
     let report = reactor.turn(&turn, |completion| done = Some(completion.wait)).unwrap();
     assert_eq!((done, report.more), (Some(first), false));
     end(reactor);
+}
+
+/// Turns once, and answers what the host is to watch.
+fn changes(reactor: &Reactor) -> Vec<(u64, Readiness)> {
+    let mut changes = Vec::new();
+    let see = |change: awsgi::WatchChange| changes.push((change.handle, change.interest));
+    reactor.turn_and_watch(&Turn::default(), |_| (), see).unwrap();
+    changes
+}
+
+#[test]
+fn a_report_that_crosses_the_next_watch_leaves_no_watch_behind() {
+    for close_reactor in [false, true] {
+        let reactor = owned();
+        let once = reactor.foreign(7, Watching::Once).unwrap();
+        reactor.wait_start(&WaitSpec::any(&readable(once))).unwrap();
+        assert_eq!(changes(&reactor), [(7, Readiness::READABLE)]);
+        // The host is asked to watch once more while another thread of its reports the first.
+        reactor.wait_start(&WaitSpec::any(&readable(once))).unwrap();
+        let mut asked = Vec::new();
+        let report = |change: awsgi::WatchChange| {
+            std::thread::spawn(move || notify(once, Readiness::READABLE)).join().unwrap().unwrap();
+            asked.push((change.handle, change.interest));
+        };
+        reactor.turn_and_watch(&Turn::default(), |_| (), report).unwrap();
+        assert_eq!(asked, [(7, Readiness::READABLE)]);
+        // Both waits complete, and the host still watches.
+        assert_eq!(glance(&reactor).len(), 2);
+        if close_reactor {
+            reactor.close().unwrap();
+        } else {
+            waitable_close(once).unwrap();
+        }
+        assert_eq!(changes(&reactor), [(7, Readiness::NONE)]);
+        assert_eq!(changes(&reactor), []);
+        end(reactor);
+    }
 }

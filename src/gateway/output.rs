@@ -251,6 +251,8 @@ impl Output {
     pub(crate) fn replace(&mut self, status: u16, text: &str) {
         debug_assert!(!self.has_begun());
         self.bodiless = self.head_request;
+        // The host is told of the head and the body at once.
+        self.awaited = false;
         self.pending.clear();
         self.declared = text.len() as u64;
         self.written = text.len() as u64;

@@ -154,6 +154,11 @@ impl Exchanges {
         if bits.is_empty() || record.ended {
             return;
         }
+        // Who reads on after its application ended may make room, but the end was the last word.
+        let last = bits.intersects(Readiness::END | Readiness::ABORT);
+        if record.phase == Phase::Closed && !last {
+            return;
+        }
         record.bits |= bits;
         if !record.announced {
             record.announced = true;

@@ -94,7 +94,6 @@ pub fn notify_during_a_turn() {
     }
     let tokens: Vec<(u64, u32)> = (0..1 + pick(4)).map(|_| (token(), 1 << pick(6))).collect();
     for (token, _) in &tokens {
-        waitables::may_be_reported(*token);
         waitables::is_not_counted(*token);
     }
     let times = 1 + pick(8);

@@ -8,7 +8,8 @@ use super::check::{self, Sized, name, perhaps_null, poisoned};
 use super::reactors::{self, Standing, standing, stands};
 use super::waits::{self, EXCHANGE};
 use super::world::{
-    Life, Source, WaitState, byte, now, one_of, pick, rarely, reactor_pointer, thread, token, world,
+    Life, Source, Wait, WaitState, World, byte, now, one_of, pick, rarely, reactor_pointer, thread,
+    token, world,
 };
 
 pub struct Gateway {
@@ -24,6 +25,8 @@ pub struct Exchange {
     pub gateway: usize,
     /// The host let go of it.
     ended: bool,
+    /// The host did what ends its application.
+    ending: bool,
     /// The last completion of the host's half came.
     last: bool,
     /// The application's `close` ran.
@@ -87,6 +90,14 @@ unsafe extern "C" fn worker_end(worker: *mut c_void) {
     });
 }
 
+/// Whether an application may have ended without knowing it: its `close` runs when the reactor comes
+/// to it.
+pub fn may_be_over(world: &World, exchange: usize) -> bool {
+    let exchange = &world.exchanges[exchange];
+    let gateway = &world.gateways[exchange.gateway];
+    exchange.ending || gateway.closing || world.reactors[gateway.reactor].closing
+}
+
 fn find(token: u64) -> Option<usize> {
     world(|world| world.exchanges.iter().position(|exchange| exchange.token == token))
 }
@@ -110,6 +121,7 @@ unsafe extern "C" fn run(
         let reactor = world.gateways[exchange.gateway].reactor;
         assert_eq!(world.turning.last(), Some(&reactor), "a step outside of its turn");
         assert!(world.owned(reactor), "a step on thread {}", thread());
+        world.reactors[reactor].takes_clock();
         reactor
     });
     assert_eq!(state.is_null(), *state as usize != at + 1, "another's state");
@@ -122,6 +134,12 @@ unsafe extern "C" fn run(
     for completion in done {
         waits::check_members(completion);
     }
+    check::trace(|| format!("a step of exchange {at}"));
+    world(|world| {
+        let lost = |wait: &Wait| wait.resumes && wait.state == WaitState::UnderWay;
+        let lost = world.waits.iter().position(|wait| wait.exchange == Some(at) && lost(wait));
+        assert_eq!(lost, None, "a wait whose token is void did not complete in the next step");
+    });
     world(|world| world.steps.push((reactor, at)));
     for _ in 0..pick(CALLS_IN_STEP) {
         if byte() & 3 == 0 {
@@ -133,16 +151,19 @@ unsafe extern "C" fn run(
         }
     }
     world(|world| world.steps.pop());
-    match byte() % 8 {
+    let answer = match byte() % 8 {
         0 | 1 => AWSGI_DONE,
         2..=5 => AWSGI_SUSPEND,
         6 => AWSGI_YIELD,
         _ => one_of(&[-1, AWSGI_E_CLOSED, i32::MIN, 3, i32::MAX]),
-    }
+    };
+    check::trace(|| format!("the step answers {answer}"));
+    answer
 }
 
 unsafe extern "C" fn close(worker: *mut c_void, token: awsgi_exchange, state: *mut c_void) {
     let at = find(token).expect("a close of no exchange");
+    check::trace(|| format!("the close of exchange {at}"));
     world(|world| {
         let exchange = &mut world.exchanges[at];
         assert!(!exchange.closed, "closed twice");
@@ -384,6 +405,7 @@ pub fn open() {
             token: opened,
             gateway,
             ended: false,
+            ending: false,
             last: false,
             closed: false,
             taken: 0,
@@ -427,6 +449,7 @@ pub fn hosts_half() {
     let token = exchange_token();
     let known = find(token);
     let verb = pick(8);
+    check::trace(|| format!("the host's call {verb} on {token:#x}, {known:?}"));
     let status = match verb {
         0 | 1 => {
             let length = one_of(&[0, 1, 3, 100, 256]);
@@ -472,6 +495,8 @@ pub fn hosts_half() {
         return;
     };
     world(|world| {
+        // To leave, to fail it, to let go.
+        world.exchanges[at].ending |= status == AWSGI_OK && matches!(verb, 2 | 3 | 7);
         let exchange = &world.exchanges[at];
         let mine = world.owned(world.gateways[exchange.gateway].reactor);
         if exchange.ended && verb != 7 {

@@ -174,8 +174,10 @@ pub fn make() {
             limited: limits != 0 && !given.is_null(),
             freed: false,
             closing: false,
+            more: false,
             owner: Some(thread()),
             clock: 0,
+            given: 0,
             hook,
             noisy: false,
         });
@@ -293,7 +295,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     });
     let place = perhaps_null(turn.pointer());
     let signalled = was_signalled(pointer);
-    let mut woken = 0;
+    let (mut woken, mut given) = (0, 0);
     if let Standing::Ours(at) = ours {
         world(|world| {
             let reactor = &mut world.reactors[at];
@@ -303,6 +305,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
                 && reactor.hook.calls_back == 0
                 && !std::mem::take(&mut reactor.noisy);
             assert!(!alone || woken <= 1, "woken {woken} times between two turns");
+            given = std::mem::replace(&mut reactor.given, clock);
             world.turning.push(at);
         });
     }
@@ -325,7 +328,11 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     stands(status, ours);
     if !ok {
         if let Standing::Ours(at) = ours {
-            world(|world| world.reactors[at].hook.woken.fetch_add(woken, Ordering::SeqCst));
+            world(|world| {
+                // It may be another turn, under way further out, that refuses this one.
+                world.reactors[at].given = given;
+                world.reactors[at].hook.woken.fetch_add(woken, Ordering::SeqCst);
+            });
         }
         if !place.is_null() && turn.has_room() {
             let turn = turn.value;
@@ -348,10 +355,8 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     world(|world| assert!(!world.turning.contains(&at), "a turn inside of a turn"));
     let turn = turn.value;
     world(|world| {
-        let reactor = &mut world.reactors[at];
-        if reactor.flags & AWSGI_HOST_GIVES_CLOCK != 0 {
-            reactor.clock = reactor.clock.max(clock.min(u64::MAX - 1));
-        }
+        world.reactors[at].takes_clock();
+        world.reactors[at].more = turn.flags & AWSGI_TURN_MORE != 0;
     });
     assert!(turn.done_n <= done_cap && turn.changes_n <= changes_cap);
     let nothing = poisoned::<awsgi_completion>();
@@ -413,11 +418,15 @@ fn check_change(reactor: usize, change: &awsgi_watch_change) {
             other => panic!("a change of {other:?}"),
         }
         if change.interest == 0 {
-            assert_ne!(waitable.watched, Some(0), "a stop of what was not watched");
+            assert_ne!(waitable.watched, 0, "a stop of what was not watched");
+            // With the report the watch was over; at the end that is told in any case.
+            let over = waitable.reported && change.kind == AWSGI_ONCE;
+            assert!(!over || waitable.life != Life::Lives, "a stop of what was reported");
         } else {
             assert_ne!(waitable.life, Life::Gone, "a watch of what was closed");
         }
-        waitable.watched = Some(change.interest);
+        waitable.watched = change.interest;
+        waitable.reported = false;
     });
 }
 
@@ -460,8 +469,8 @@ fn check_closed(reactor: usize) {
         }
         for waitable in &world.waitables {
             if waitable.reactor == reactor {
-                assert!(
-                    matches!(waitable.watched, None | Some(0)),
+                assert_eq!(
+                    waitable.watched, 0,
                     "closed, but the host was not told to stop watching {:?}",
                     waitable.source
                 );

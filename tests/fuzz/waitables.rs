@@ -8,8 +8,7 @@ use super::check::{self, POISON, name, perhaps_null, poisoned};
 use super::descriptors;
 use super::reactors::{Standing, standing, stands};
 use super::world::{
-    Life, Source, Waitable, byte, deadline, one_of, pick, reactor_pointer, token, waitable_token,
-    world,
+    Life, Source, byte, deadline, one_of, pick, reactor_pointer, token, waitable_token, world,
 };
 
 /// What the header says that making any of them may be refused with.
@@ -124,7 +123,11 @@ pub fn is_not_counted(token: u64) {
 
 fn is_notified(token: u64) {
     world(|world| {
-        if let Some(Waitable { notified: Some(times), .. }) = world.waitable(token) {
+        let Some(at) = world.waitable_of.get(&token).copied() else { return };
+        let mine = world.owned(world.waitables[at].reactor);
+        let waitable = &mut world.waitables[at];
+        waitable.reported |= mine;
+        if let Some(times) = &mut waitable.notified {
             *times += 1;
         }
     });
@@ -144,19 +147,9 @@ fn is_taken(token: u64, value: u64) {
     });
 }
 
-/// A report may end a watch before its change is seen.
-pub fn may_be_reported(token: u64) {
-    world(|world| {
-        if let Some(waitable) = world.waitable(token) {
-            waitable.watched = None;
-        }
-    });
-}
-
 pub fn notify() {
     let waitable = waitable_token();
     let ready = one_of(&[1, 1, 2, 3, 4, 8, 16, 32, 63, 0, 64, 1 << 31]);
-    may_be_reported(waitable);
     // SAFETY: takes no pointers.
     let status = unsafe { awsgi_notify(waitable, ready) };
     let ok = check::status(status, &[AWSGI_E_STALE, AWSGI_E_INVALID]);
@@ -198,7 +191,6 @@ pub fn notify_many() {
         })
         .collect();
     for notice in &notices {
-        may_be_reported(notice.waitable);
         if notice.ready == 0 || notice.ready > 63 {
             // Then nothing is done for any of them.
             valid = false;

@@ -3,6 +3,7 @@
 use awsgi::ffi::*;
 
 use super::check::{self, POISON, Sized, name, perhaps_null, poisoned};
+use super::exchanges;
 use super::reactors::{Standing, standing, stands};
 use super::world::{
     Life, Source, Wait, WaitState, byte, deadline, one_of, pick, reactor_pointer, token,
@@ -87,8 +88,10 @@ pub fn begin(exchange: Option<usize>, exchange_token: u64) {
         let spec = question.spec.value;
         let (at_least, flags, deadline) = (spec.at_least, spec.flags, spec.deadline);
         format!(
-            "a wait of {} for {:x?}, {at_least}, {flags}, until {deadline}",
-            question.at, question.set
+            "wait {} of {} for {:x?}, {at_least}, {flags}, until {deadline}",
+            question.at,
+            exchange.map_or("the host's".to_owned(), |at| format!("exchange {at}'s")),
+            question.set
         )
     });
     // SAFETY: the structure is as large as it says, its set as long, or they are NULL.
@@ -141,6 +144,7 @@ pub fn begin(exchange: Option<usize>, exchange_token: u64) {
             multishot: spec.flags & AWSGI_MULTISHOT != 0,
             deadline: spec.deadline,
             cancelled: false,
+            resumes: false,
             state: WaitState::UnderWay,
         });
     });
@@ -153,11 +157,16 @@ pub fn verb() {
     let known = world(|world| {
         let at = world.wait_of.get(&token).copied()?;
         let wait = &world.waits[at];
-        Some((wait.state, world.owned(wait.reactor) && !world.reactors[wait.reactor].freed))
+        let mine = world.owned(wait.reactor) && !world.reactors[wait.reactor].freed;
+        // An exchange that is over loses its waits before its close runs. For another, a turn may
+        // take what completed, and leave the step that it resumes for the next.
+        let resumes = world.reactors[wait.reactor].more || world.turning.contains(&wait.reactor);
+        let void = wait.exchange.is_some_and(|at| resumes || exchanges::may_be_over(world, at));
+        Some((wait.state, mine, void))
     });
     if verb == 0 {
         // Before the call: a hook may turn.
-        if let Some((_, true)) = known {
+        if let Some((_, true, _)) = known {
             world(|world| world.wait(token).unwrap().cancelled = true);
         }
     }
@@ -176,11 +185,17 @@ pub fn verb() {
     }
     let ok = check::status(status, &said);
     match known {
-        Some((WaitState::UnderWay, true)) => {
+        // Stale before wrong thread.
+        Some((WaitState::UnderWay, _, true)) if status == AWSGI_E_STALE => {
+            world(|world| world.wait(token).unwrap().resumes = true);
+        }
+        Some((WaitState::UnderWay, true, _)) => {
+            let resumes = world(|world| world.wait(token).unwrap().resumes);
+            assert!(!resumes, "{} for one that was stale", name(status));
             let refused = verb == 2 && matches!(status, AWSGI_E_STATE | AWSGI_E_OS);
             assert!(ok || refused, "{} for a wait that is under way", name(status));
         }
-        Some((WaitState::UnderWay, false)) => assert_eq!(status, AWSGI_E_THREAD),
+        Some((WaitState::UnderWay, false, _)) => assert_eq!(status, AWSGI_E_THREAD),
         Some(_) => assert_eq!(status, AWSGI_E_STALE, "{} for one that ended", name(status)),
         None if ok => world(|world| world.guessed = true),
         None => {}
@@ -211,7 +226,7 @@ pub fn completed(
     check::trace(|| format!("at {now}: {completion:?}"));
     if completion.user_data & EXCHANGE != 0 {
         assert!(exchange.is_none());
-        super::exchanges::progressed(reactor, completion);
+        exchanges::progressed(reactor, completion);
         return None;
     }
     let at = completion.user_data as usize;

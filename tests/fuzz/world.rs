@@ -27,10 +27,13 @@ pub struct Reactor {
     pub limited: bool,
     pub freed: bool,
     pub closing: bool,
+    /// Its last turn left something to do.
+    pub more: bool,
     /// The thread that owns it; `None` after release.
     pub owner: Option<u8>,
-    /// The last time that its host gave, where the host does.
+    /// The time, where its host gives it, and what the turn that is under way was given.
     pub clock: u64,
+    pub given: u64,
     pub hook: Box<Hook>,
     /// Another thread may have had it call the hook again since its last turn.
     pub noisy: bool,
@@ -57,8 +60,10 @@ pub struct Waitable {
     /// How often an event or a counter was notified since it was taken; `None` if another thread
     /// or a hook did.
     pub notified: Option<u64>,
-    /// What the host watches for it; `None` after a report that may have ended the watch.
-    pub watched: Option<u32>,
+    /// What the host was last told to watch it for.
+    pub watched: u32,
+    /// The host has reported it since, with a call that takes the report at once.
+    pub reported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +84,8 @@ pub struct Wait {
     pub multishot: bool,
     pub deadline: u64,
     pub cancelled: bool,
+    /// Its token is void, and its completion on the way to the step that it resumes.
+    pub resumes: bool,
     pub state: WaitState,
 }
 
@@ -104,6 +111,13 @@ pub struct World {
     pub steps: Vec<(usize, usize)>,
     /// The reactors that are being turned, innermost last.
     pub turning: Vec<usize>,
+}
+
+impl Reactor {
+    /// A turn takes the time that it was given before it does anything else.
+    pub fn takes_clock(&mut self) {
+        self.clock = self.clock.max(self.given.min(u64::MAX - 1));
+    }
 }
 
 impl World {
@@ -143,7 +157,6 @@ impl World {
         self.tokens.push(token);
         super::check::trace_in(self, || format!("{token:#x}: {source:?} of reactor {reactor}"));
         let life = Life::Lives;
-        let watched = Some(0);
         self.waitables.push(Waitable {
             token,
             reactor,
@@ -152,7 +165,8 @@ impl World {
             maker,
             owns: false,
             notified: Some(0),
-            watched,
+            watched: 0,
+            reported: false,
         });
     }
 

@@ -39,8 +39,10 @@ pub(super) struct Foreign {
     others: Vec<u32>,
     /// The waitable with which its descriptor is closed; NIL: none.
     owner: u32,
-    /// What the host watches it for.
+    /// What the host was last told to watch it for.
     told: Readiness,
+    /// A host that reports once has done so since.
+    reported: bool,
     /// What it is to watch it for.
     target: Readiness,
     /// What was reported in vain the last time.
@@ -87,7 +89,12 @@ impl Foreign {
             How::Level => write!(text, ", foreign {:#x} (level)", self.handle)?,
             How::Once => write!(text, ", foreign {:#x} (once)", self.handle)?,
         }
-        write!(text, ", watched by the host for: {:?}", self.told)
+        write!(text, ", watched by the host for: {:?}", self.watched())
+    }
+
+    /// What the host watches it for, if its last report was not late.
+    fn watched(&self) -> Readiness {
+        if self.reported { Readiness::NONE } else { self.told }
     }
 }
 
@@ -123,6 +130,7 @@ impl Core {
             others: Vec::new(),
             owner: NIL,
             told: Readiness::NONE,
+            reported: false,
             target: Readiness::NONE,
             vain: Readiness::NONE,
             dropped: Readiness::NONE,
@@ -257,10 +265,8 @@ impl Core {
                 }
             }
             How::Once => {
-                entry.told = Readiness::NONE;
-                if entry.plan == 0 {
-                    entry.target = Readiness::NONE;
-                }
+                // What was told stays: a report from another thread may be of an earlier watch.
+                entry.reported = true;
                 entry.force |= left;
                 self.touch(foreign);
             }
@@ -305,7 +311,10 @@ impl Core {
                 How::Once if wanted.is_empty() => {
                     entry.force = false;
                     entry.target = wanted;
-                    !entry.told.is_empty()
+                    // A watch that is left here goes no further than to its report. At the end
+                    // nothing may be left.
+                    let watched = if self.closed { entry.told } else { entry.watched() };
+                    !watched.is_empty()
                 }
                 How::Once => {
                     let needed = entry.force || entry.plan != 0;
@@ -351,6 +360,7 @@ impl Core {
                     }
                     entry.plan = 0;
                     entry.told = entry.target;
+                    entry.reported = false;
                     entry.dropped = Readiness::NONE;
                     entry.force = false;
                     let (first, handle, interest, how) =

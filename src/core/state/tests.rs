@@ -327,3 +327,41 @@ fn the_next_reactor_of_a_number_pays_for_no_more_than_it_uses() {
     assert_eq!(event(&mut second).slot(), 0);
     assert_eq!(second.entries.len(), 1);
 }
+
+/// A foreign waitable of which the host was told that it is to report once, and has reported: this
+/// watch, or late an earlier one.
+fn reported_late(core: &mut Core) -> Token {
+    let once = core.open(New::Foreign { handle: 7, how: How::Once }, None).unwrap();
+    start(core, &[watch(once)], Deadline::FOREVER, 1);
+    core.plan_changes();
+    assert_eq!(core.next_change().unwrap().interest, Readiness::READABLE);
+    core.notify(once.slot(), Readiness::READABLE, 1);
+    assert_eq!(core.next_host_completion().unwrap().outcome, Outcome::Ready);
+    core.plan_changes();
+    assert_eq!(core.next_change(), None, "nobody asks, and the watch ended with the report");
+    once
+}
+
+#[test]
+fn a_late_report_leaves_no_watch_behind_when_the_waitable_is_closed() {
+    let mut core = core();
+    let once = reported_late(&mut core);
+    core.close(once.slot());
+    let stop = core.next_change().unwrap();
+    assert_eq!((stop.waitable, stop.handle, stop.interest), (once, 7, Readiness::NONE));
+    assert!(!core.has_changes());
+}
+
+#[test]
+fn a_late_report_leaves_no_watch_behind_when_the_reactor_is_closed() {
+    let mut core = core();
+    let once = reported_late(&mut core);
+    core.close_all();
+    core.plan_changes();
+    let stop = core.next_change().unwrap();
+    assert_eq!((stop.waitable, stop.handle, stop.interest), (once, 7, Readiness::NONE));
+    core.plan_changes();
+    assert!(!core.has_changes());
+    core.close(once.slot());
+    assert!(!core.has_changes(), "it is told once");
+}

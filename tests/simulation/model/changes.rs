@@ -27,6 +27,7 @@ impl Model {
                 waitables: Vec::new(),
                 owner: None,
                 told: 0,
+                reported: false,
                 dropped: 0,
                 unseen: 0,
                 forced: false,
@@ -99,7 +100,7 @@ impl Model {
         let f = self.foreign(id).expect("what was reported");
         match behind {
             Behind::Once => {
-                f.told = 0;
+                f.reported = true;
                 f.forced |= left;
                 self.histogram.hit(Seen::OnceReported);
             }
@@ -130,15 +131,17 @@ impl Model {
             let f = &mut self.foreign[at];
             f.dropped &= !wanted;
             f.forced &= wanted != 0;
+            // A report may be a late one, of an earlier watch: at the end that does not count.
+            let told = if f.reported && !self.closed { 0 } else { f.told };
             let target = match f.behind {
                 Behind::Level => Some((f.told & !f.dropped) | wanted).filter(|t| *t != f.told),
                 Behind::Once if wanted != 0 => Some(wanted).filter(|_| f.forced),
-                _ => Some(wanted).filter(|t| *t != f.told),
+                _ => Some(wanted).filter(|t| *t != told),
             };
             let before = f.planned;
             f.planned = target.map(|t| (t, before.map_or(self.place, |(_, since)| since)));
             match (before, target) {
-                (None, Some(then)) => self.histogram.changed(f.behind, f.told, then),
+                (None, Some(then)) => self.histogram.changed(f.behind, told, then),
                 (Some((earlier, _)), Some(then)) if earlier != then => {
                     self.histogram.hit(Seen::ChangeUpdated);
                 }
@@ -180,6 +183,7 @@ impl Model {
             return Err("another was to be told before".to_owned());
         }
         (f.told, f.dropped, f.forced, f.planned) = (interest, 0, false, None);
+        f.reported = false;
         Ok(())
     }
 

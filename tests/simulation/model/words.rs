@@ -65,6 +65,8 @@ pub struct Foreign {
     pub owner: Option<u32>,
     /// What the host was told to watch.
     pub told: u32,
+    /// Whether it was told to watch until a report, and has reported.
+    pub reported: bool,
     /// What it is to forget.
     pub dropped: u32,
     /// What came unseen the last time.

@@ -6,14 +6,20 @@ use common::header;
 
 #[test]
 fn programs_shown_are_those_of_the_examples() {
-    for (language, folder, endings) in
-        [("c", "c-examples", [".c", ".h"].as_slice()), ("rust", "examples", &[".rs"])]
-    {
-        let examples: Vec<String> = std::fs::read_dir(header::root().join(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    for (language, folders, endings) in [
+        ("c", ["c-examples", "c-examples/hosts"].as_slice(), [".c", ".h"].as_slice()),
+        ("rust", &["examples"], &[".rs"]),
+    ] {
+        let examples: Vec<String> = folders
+            .iter()
+            .flat_map(|folder| {
+                let entries = std::fs::read_dir(header::root().join(folder)).unwrap();
+                entries.map(move |entry| {
+                    format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap())
+                })
+            })
             .filter(|name| endings.iter().any(|ending| name.ends_with(ending)))
-            .map(|name| header::read(&format!("{folder}/{name}")))
+            .map(|name| header::read(&name))
             .collect();
         for (page, shown, block) in blocks() {
             if shown != language {
@@ -21,7 +27,7 @@ fn programs_shown_are_those_of_the_examples() {
             }
             assert!(
                 examples.iter().any(|text| text.contains(block.trim_end())),
-                "{page} shows a program that no file of {folder}/ contains, so nothing compiles \
+                "{page} shows a program that no file of {folders:?} contains, so nothing compiles \
                  it:\n{block}"
             );
         }

@@ -97,15 +97,19 @@ fn exchange(stream: &mut TcpStream, message: &[u8]) {
     assert_eq!(answer, message);
 }
 
-/// Bytes that do not repeat soon, so that none can be missing or in another's place.
-fn bytes(count: usize, seed: u32) -> Vec<u8> {
-    let mut state = seed;
-    std::iter::repeat_with(|| {
+/// Bytes of which none can be missing, or in another's place: they repeat after a prime number, which
+/// is the size of nobody's buffer.
+fn bytes(count: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let block: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     })
-    .take(count)
-    .collect()
+    .take(65_521)
+    .collect();
+    let mut bytes = block.repeat(count / block.len() + 1);
+    bytes.truncate(count);
+    bytes
 }
 
 /// Writes until nothing more is taken: the server cannot write either, and waits until it can.
@@ -150,7 +154,7 @@ fn every_host_echoes_on_many_connections_at_once() {
 fn who_reads_slowly_gets_everything_and_holds_up_nobody() {
     for name in HOSTS {
         let echo = Echo::start(name, 2, PATIENCE);
-        let sent = bytes(MUCH, 1);
+        let sent = bytes(MUCH);
         let slow = echo.connect();
         let written = fill(&slow, &sent);
         assert!(written < MUCH, "{name} takes more than it can have sent back");
@@ -204,7 +208,7 @@ fn a_connection_that_takes_nothing_is_closed() {
     for name in HOSTS {
         let echo = Echo::start(name, 1, Duration::from_millis(300));
         let mut stream = echo.connect();
-        let sent = bytes(MUCH, 2);
+        let sent = bytes(MUCH);
         let error = stream.write_all(&sent).expect_err(name);
         let kinds = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
         assert!(kinds.contains(&error.kind()), "{name}: {error}");
@@ -218,7 +222,7 @@ fn peers_that_vanish_disturb_nobody() {
         let echo = Echo::start(name, 42, PATIENCE);
         let mut other = echo.connect();
         exchange(&mut other, b"before");
-        let sent = bytes(100_000, 3);
+        let sent = bytes(100_000);
         for at in 0..40 {
             let mut stream = echo.connect();
             // The kernel resets a connection that is closed with unread bytes.

@@ -1,8 +1,8 @@
 /* A host on libuv whose streams are the waitables: there is no uv_fileno and no uv_poll_t, which do not
- * go together with uv_read_start, nor with a stream that is TLS or a Windows pipe. The host reads into
- * its own buffer when it is asked to watch for READABLE, and only then, and reports: ONCE. A prepare
- * handle turns, since it runs right before libuv sleeps; a timer ends the sleep at the deadline; the
- * wake hook, which any thread may call, is a uv_async_t. Another one is itself a waitable. */
+ * go together with uv_read_start, nor with what is no socket. Once it is asked to watch, the host reads
+ * ahead into a buffer of its own, no more than has room there, and reports what it is asked for: ONCE.
+ * A prepare handle turns, since it runs right before libuv sleeps; a timer ends the sleep at the
+ * deadline; the wake hook, which any thread may call, is a uv_async_t. Another one is a waitable. */
 #define _POSIX_C_SOURCE 200809L
 #include "program.h"
 
@@ -16,6 +16,7 @@ enum { ROOM = 16384, MARK = 65536, LINGER = 3000 };     /* bytes read, bytes uns
 struct connection {
     struct stream stream;                           /* first: it is what the program knows */
     uint32_t interest;                              /* what one report is asked for; 0: none is */
+    bool reads;                                     /* ahead */
     uv_tcp_t tcp;
     uv_timer_t linger;
     uv_shutdown_t shutdown;
@@ -121,9 +122,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     (void)buffer;
     if (count > 0)
         c->last += (size_t)count;
-    else if (count == UV_EOF)
-        c->ended = true;
-    else if (count < 0)
+    c->ended = count < 0;
+    if (count < 0 && count != UV_EOF)
         c->error = (int)-count;                     /* those of libuv are errno, on Unix */
     update(c);                                      /* 0 is EAGAIN */
 }
@@ -140,8 +140,8 @@ static void on_written(uv_write_t *request, int status)
     update(c);
 }
 
-/* Reports, if what is asked for is so; the report ends the watch. Else reads, if that may show it: no
- * more than there is room for, so that a peer is held back whom nobody reads. */
+/* Reports, if what is asked for is so; the report ends the watch. Reads no more than there is room for:
+ * a peer to whom nobody listens is held back. */
 static void update(struct connection *c)
 {
     uint32_t asked = c->interest | (c->interest & AWSGI_READABLE ? AWSGI_READ_CLOSED : 0u) | AWSGI_HANGUP | AWSGI_ERROR;
@@ -149,8 +149,7 @@ static void update(struct connection *c)
                      | (uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) < MARK ? AWSGI_WRITABLE : 0u)
                      | (c->error != 0 ? AWSGI_HANGUP | AWSGI_ERROR : 0u);
     bool report = c->interest != 0 && !c->closed && (asked & ready) != 0;
-    bool read = c->interest != 0 && !c->closed && !report && !c->ended && c->interest != AWSGI_WRITABLE
-                && (c->first == c->last || c->last < ROOM);
+    bool read = c->reads && !c->closed && !c->ended && c->error == 0 && (c->first == c->last || c->last < ROOM);
 
     if (c->handles == 0 && c->interest == 0) {
         free(c);
@@ -185,6 +184,7 @@ static ssize_t read_stream(struct stream *stream, void *bytes, size_t room)
         return c->error != 0 ? fail(c->error) : c->ended ? 0 : fail(EAGAIN);
     memcpy(bytes, c->bytes + c->first, count);
     c->first += count;
+    update(c);                                      /* there may be room again */
     return (ssize_t)count;
 }
 
@@ -315,6 +315,7 @@ static bool turn_once(void)
             update_signal();
         } else {
             c->interest = turn.changes[i].interest;
+            c->reads = c->interest != 0 && (c->reads || c->interest != AWSGI_WRITABLE);
             update(c);                              /* a stop may free it */
         }
     }

@@ -261,8 +261,9 @@ fn make_examples(out: &str, arguments: &[&str]) -> PathBuf {
     // What the Makefile above us was told is not meant for this one.
     make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
     // The flags may have changed since the last time.
-    make.args(["--always-make", "--silent", "-C"]).arg(header::root().join("c-examples"));
-    make.args(arguments);
+    let jobs = std::thread::available_parallelism().map_or(1, |count| count.get());
+    make.arg(format!("--jobs={jobs}")).args(["--always-make", "--silent", "-C"]);
+    make.arg(header::root().join("c-examples")).args(arguments);
     make.arg(format!("OUT={}", out.display())).arg(format!("CFLAGS={flags}"));
     make.arg(format!("AWSGI_CFLAGS=-I{}", header::root().join("include").display()));
     make.arg(format!("AWSGI_LIBS={}", link_flags().join(" ")));

@@ -177,8 +177,6 @@ void object_change(const awsgi_watch_change *change)
 {
     struct object *object = objects;
 
-    if (change->kind == AWSGI_WATCH_DESCRIPTOR)
-        return;                                     /* the host's */
     while (object != NULL && (object->waitable != change->waitable || (object->kind != OWN && object->kind != STREAM)))
         object = object->next;
     if (object == NULL) {

@@ -29,6 +29,6 @@ macro_rules! programs {
 }
 
 programs! {
-    version waits sets multishot timers foreign nested delegated events bad_core misuse unsupported
+    version waits sets multishot timers foreign nested delegated events bad_core bad_host misuse unsupported
     gateway server examples
 }

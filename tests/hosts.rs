@@ -280,6 +280,12 @@ fn without_descriptors_connections_are_refused_and_later_ones_served() {
 }
 
 #[test]
+fn what_threads_raise_is_seen() {
+    let program = header::root().join("tests/hosts/signal.c");
+    c::run(&c::host("uv_streams", &program), &[]);
+}
+
+#[test]
 fn every_host_is_built_and_in_the_table() {
     let makefile = header::read("c-examples/Makefile");
     for entry in std::fs::read_dir(header::root().join("c-examples/hosts")).unwrap() {

@@ -35,7 +35,8 @@ int program_ended(void);
 
 /* ---- The host, for the program ---- */
 
-/* A connection of a host that accepts by itself. Only the host can read and write it. */
+/* A connection of a host that accepts by itself. Only the host can read and write it. There the
+ * foreign waitables are all the host's: it takes every watch change for one of its own. */
 struct stream {
     const struct stream_calls *calls;
     awsgi_waitable waitable;                        /* foreign; closed by `close` */
@@ -59,7 +60,8 @@ struct host {
     const struct signal *signal;                    /* NULL, or a foreign waitable of kind AWSGI_ONCE, READABLE ... */
 };
 
-/* ... once `raise` was called, on any thread, and until it was reported. */
+/* ... once `raise` was called, on any thread, and until it was reported. Each call of `waitable`
+ * answers the same one, which ends with the reactor; nobody raises it after that. */
 struct signal {
     awsgi_status (*waitable)(awsgi_waitable *waitable);
     void (*raise)(void);

@@ -1,8 +1,8 @@
 /* A host on libuv whose streams are the waitables: there is no uv_fileno and no uv_poll_t, which do not
- * go together with uv_read_start, nor with a stream that is TLS or a Windows pipe. The host reads into
- * its own buffer when it is asked to watch for READABLE, and only then, and reports: ONCE. A prepare
- * handle turns, since it runs right before libuv sleeps; a timer ends the sleep at the deadline; the
- * wake hook, which any thread may call, is a uv_async_t. Another one is itself a waitable. */
+ * go together with uv_read_start, nor with what is no socket. Once it is asked to watch, the host reads
+ * ahead into a buffer of its own, no more than has room there, and reports what it is asked for: ONCE.
+ * A prepare handle turns, since it runs right before libuv sleeps; a timer ends the sleep at the
+ * deadline; the wake hook, which any thread may call, is a uv_async_t. Another one is a waitable. */
 #define _POSIX_C_SOURCE 200809L
 #include "program.h"
 
@@ -16,11 +16,14 @@ enum { ROOM = 16384, MARK = 65536, LINGER = 3000 };     /* bytes read, bytes uns
 struct connection {
     struct stream stream;                           /* first: it is what the program knows */
     uint32_t interest;                              /* what one report is asked for; 0: none is */
+    bool reads;                                     /* ahead */
     uv_tcp_t tcp;
     uv_timer_t linger;
     uv_shutdown_t shutdown;
     unsigned handles;                               /* of the two, those that libuv still has */
     bool closed;                                    /* by the program */
+    bool told;                                      /* no watch change will name it any more */
+    struct connection *next;                        /* that was closed since the last turn */
     bool ended;                                     /* the peer sends no more */
     int error;                                      /* errno, once the stream has failed */
     size_t first, last;                             /* what lies in `bytes` */
@@ -48,6 +51,7 @@ static uv_timer_t deadline;
 static uv_async_t wake, raised;
 static uv_tcp_t listener;
 static awsgi_turn turn = AWSGI_TURN_INIT;
+static struct connection *closed;
 
 static struct {
     awsgi_waitable waitable;
@@ -76,13 +80,19 @@ static void notify(awsgi_waitable waitable, uint32_t ready)
 
 static void update(struct connection *c);
 
-/* It is freed when libuv is done with it and the reactor does not watch it any more. */
+/* It is freed when both the reactor and libuv are done with it. */
+static void free_if_done(struct connection *c)
+{
+    if (c->told && c->handles == 0)
+        free(c);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *c = handle->data;
 
     c->handles--;
-    update(c);
+    free_if_done(c);
 }
 
 static void end(struct connection *c)
@@ -121,9 +131,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     (void)buffer;
     if (count > 0)
         c->last += (size_t)count;
-    else if (count == UV_EOF)
-        c->ended = true;
-    else if (count < 0)
+    c->ended = count < 0;
+    if (count < 0 && count != UV_EOF)
         c->error = (int)-count;                     /* those of libuv are errno, on Unix */
     update(c);                                      /* 0 is EAGAIN */
 }
@@ -140,8 +149,8 @@ static void on_written(uv_write_t *request, int status)
     update(c);
 }
 
-/* Reports, if what is asked for is so; the report ends the watch. Else reads, if that may show it: no
- * more than there is room for, so that a peer is held back whom nobody reads. */
+/* Reports, if what is asked for is so; the report ends the watch. Reads no more than there is room for:
+ * a peer to whom nobody listens is held back. */
 static void update(struct connection *c)
 {
     uint32_t asked = c->interest | (c->interest & AWSGI_READABLE ? AWSGI_READ_CLOSED : 0u) | AWSGI_HANGUP | AWSGI_ERROR;
@@ -149,13 +158,8 @@ static void update(struct connection *c)
                      | (uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) < MARK ? AWSGI_WRITABLE : 0u)
                      | (c->error != 0 ? AWSGI_HANGUP | AWSGI_ERROR : 0u);
     bool report = c->interest != 0 && !c->closed && (asked & ready) != 0;
-    bool read = c->interest != 0 && !c->closed && !report && !c->ended && c->interest != AWSGI_WRITABLE
-                && (c->first == c->last || c->last < ROOM);
+    bool read = c->reads && !c->closed && !c->ended && c->error == 0 && (c->first == c->last || c->last < ROOM);
 
-    if (c->handles == 0 && c->interest == 0) {
-        free(c);
-        return;
-    }
     if (uv_is_closing((uv_handle_t *)&c->tcp))
         return;
     if (!read)
@@ -185,6 +189,7 @@ static ssize_t read_stream(struct stream *stream, void *bytes, size_t room)
         return c->error != 0 ? fail(c->error) : c->ended ? 0 : fail(EAGAIN);
     memcpy(bytes, c->bytes + c->first, count);
     c->first += count;
+    update(c);                                      /* there may be room again */
     return (ssize_t)count;
 }
 
@@ -222,6 +227,8 @@ static void close_stream(struct stream *stream)
 
     check(awsgi_waitable_close(stream->waitable), "awsgi_waitable_close");
     c->closed = true;
+    c->next = closed;
+    closed = c;
     (void)uv_read_stop((uv_stream_t *)&c->tcp);
     if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shut_down) != 0
         || uv_timer_start(&c->linger, on_lingered, LINGER, LINGER) != 0)
@@ -244,10 +251,12 @@ static void on_connection(uv_stream_t *server, int status)
     c->handles = 2;
     c->stream.calls = &calls;
     if (uv_accept(server, (uv_stream_t *)&c->tcp) != 0
-        || awsgi_waitable_foreign(reactor, (uintptr_t)c, host.kind, &c->stream.waitable) != AWSGI_OK)
+        || awsgi_waitable_foreign(reactor, (uintptr_t)c, host.kind, &c->stream.waitable) != AWSGI_OK) {
+        c->told = true;
         end(c);
-    else
+    } else {
         program_accepted(&c->stream);
+    }
 }
 
 /* ---- The signal ---- */
@@ -294,19 +303,27 @@ static void wake_up(void *data)
     (void)uv_async_send(&wake);
 }
 
-static void on_wake(uv_async_t *async)
-{
-    (void)async;
-}
-
 static void on_deadline(uv_timer_t *timer)
 {
     (void)timer;
 }
 
+/* A stop comes with the turn after the close, unless there was no room, or if at all: of ONCE there is
+ * none after a report, which need not have been ours. So it is not waited for. */
+static void tell(struct connection *c)
+{
+    for (struct connection *next; c != NULL; c = next) {
+        next = c->next;
+        c->told = true;
+        free_if_done(c);
+    }
+}
+
 /* Turns once, watches what is asked for, and goes on with the program. */
 static bool turn_once(void)
 {
+    struct connection *before = closed;
+
     check(awsgi_reactor_turn(reactor, &turn), "awsgi_reactor_turn");            /* never blocks */
     for (size_t i = 0; i < turn.changes_n; i++) {
         struct connection *c = (struct connection *)(uintptr_t)turn.changes[i].handle;
@@ -315,8 +332,13 @@ static bool turn_once(void)
             update_signal();
         } else {
             c->interest = turn.changes[i].interest;
-            update(c);                              /* a stop may free it */
+            c->reads = c->interest != 0 && (c->reads || c->interest != AWSGI_WRITABLE);
+            update(c);
         }
+    }
+    if (turn.changes_n < turn.changes_cap) {
+        closed = NULL;                              /* nothing is closed in a turn */
+        tell(before);
     }
     return program_turned(&turn);
 }
@@ -350,6 +372,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
         (void)turn_once();
     while ((turn.flags & AWSGI_TURN_CLOSED) == 0);
     check(awsgi_reactor_free(reactor), "awsgi_reactor_free");      /* the hook is not called after this */
+    tell(closed);
     uv_close((uv_handle_t *)prepare, NULL);
     uv_close((uv_handle_t *)&deadline, NULL);
     uv_close((uv_handle_t *)&wake, NULL);
@@ -378,7 +401,7 @@ int main(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN);                 /* libuv does not: a peer that is gone would end us */
     must(uv_loop_init(&loop), "uv_loop_init");
-    must(uv_async_init(&loop, &wake, on_wake), "uv_async_init");
+    must(uv_async_init(&loop, &wake, NULL), "uv_async_init");
     must(uv_async_init(&loop, &raised, on_raised), "uv_async_init");
     must(uv_timer_init(&loop, &deadline), "uv_timer_init");
     must(uv_prepare_init(&loop, &before_sleep), "uv_prepare_init");

@@ -257,6 +257,15 @@ pub fn drivers() -> PathBuf {
         .clone()
 }
 
+/// Builds one of the hosts with a program of the tests; answers where it is.
+pub fn host(name: &str, program: &Path) -> PathBuf {
+    let out = format!("hosts_of_{}", program.file_stem().unwrap().to_string_lossy());
+    let made = scratch().join(&out).join("hosts").join(name);
+    let program = format!("PROGRAM={}", program.display());
+    make_examples(&out, &[&made.display().to_string(), &program]);
+    made
+}
+
 /// Calls the Makefile of the examples; answers the directory with what it has made.
 fn make_examples(out: &str, arguments: &[&str]) -> PathBuf {
     let out = scratch().join(out);

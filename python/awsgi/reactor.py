@@ -8,7 +8,7 @@ import warnings
 
 from . import waitable as kinds
 from ._native import check, ffi, lib, structure
-from .errors import ClosedError, Error, ThreadError
+from .errors import ClosedError, ThreadError
 from .readiness import READABLE, Member, Outcome, Readiness, Result
 from .wait import Wait, Watch, nanoseconds, specify
 
@@ -137,7 +137,7 @@ class Reactor:
         wait = self._waits[key] = Wait(self, key, waitables, deliver)
         try:
             check(lib.awsgi_wait_start(pointer, spec, token))
-        except Error:
+        except BaseException:
             del self._waits[key]
             raise
         wait._token = token[0]

@@ -5,7 +5,8 @@ from .readiness import READABLE, Readiness
 
 
 class Waitable:
-    """Something that can become ready. After `close`, or the end of its reactor, a call raises StaleError.
+    """Something that can become ready. After `close`, or the end of its reactor, a call raises StaleError. One that is
+    neither closed nor held by anybody is closed.
 
     Everything but `notify` belongs to the reactor's thread.
     """
@@ -33,6 +34,14 @@ class Waitable:
 
     def __exit__(self, *failure):
         self.close()
+
+    def __del__(self):
+        # Nobody can name it any more, so nobody waits for it. Objects may be collected on any thread.
+        if lib.awsgi_waitable_close(self._token) == lib.AWSGI_E_THREAD:
+            try:
+                self._reactor._loop.call_soon_threadsafe(lib.awsgi_waitable_close, self._token)
+            except RuntimeError:
+                pass        # the loop was closed: it ends with its reactor
 
     def label(self, text):
         """Names it for people who look; see `describe`."""

@@ -50,11 +50,12 @@ static short to_poll(uint32_t interest)
                    | (interest & AWSGI_READ_CLOSED ? POLLRDHUP : 0));
 }
 
-/* POLLNVAL is a number that was closed before its waitable: whoever waits for it is to know. */
+/* POLLNVAL is a number that was closed before its waitable: whoever waits for it is to know. Of a pipe
+ * without writers poll says POLLHUP alone: nothing more will come there, either. */
 static uint32_t from_poll(short seen)
 {
     return (seen & POLLIN ? AWSGI_READABLE : 0u) | (seen & POLLOUT ? AWSGI_WRITABLE : 0u)
-           | (seen & POLLPRI ? AWSGI_PRIORITY : 0u) | (seen & POLLRDHUP ? AWSGI_READ_CLOSED : 0u)
+           | (seen & POLLPRI ? AWSGI_PRIORITY : 0u) | (seen & (POLLRDHUP | POLLHUP) ? AWSGI_READ_CLOSED : 0u)
            | (seen & POLLHUP ? AWSGI_HANGUP : 0u) | (seen & (POLLERR | POLLNVAL) ? AWSGI_ERROR : 0u);
 }
 

@@ -145,8 +145,10 @@ bool program_turned(awsgi_turn *turned)
         cap = turned->done_cap;
         limit();
     }
-    for (size_t i = 0; i < turned->changes_n; i++)
-        object_change(&turned->changes[i]);
+    for (size_t i = 0; i < turned->changes_n; i++) {
+        if (turned->changes[i].kind != AWSGI_WATCH_DESCRIPTOR)      /* the host has dealt with those */
+            object_change(&turned->changes[i]);
+    }
     for (size_t i = 0; i < turned->done_n; i++) {
         if (turned->done[i].user_data != INPUT)
             wait_completed(&turned->done[i]);

@@ -136,6 +136,11 @@ static const char *const names[] = { "READABLE", "WRITABLE", "PRIORITY", "READ_C
 
 bool bits_parse(const char *text, uint32_t *bits)
 {
+    char *end;
+
+    *bits = (uint32_t)strtoul(text, &end, 10);      /* a number, which may have bits that do not exist */
+    if (end != text && *end == '\0')
+        return true;
     *bits = 0;
     for (;;) {
         size_t length = strcspn(text, ","), bit = 0;

@@ -1,5 +1,6 @@
 """Waitables: anything that can become ready. A reactor makes them."""
 
+from . import _native as native
 from ._native import check, ffi, lib
 from .readiness import READABLE, Readiness
 
@@ -50,9 +51,9 @@ class Waitable:
 
     def describe(self):
         """What it is, its label, and what is waited for, for people who look. The text may change."""
-        length = ffi.new("size_t *")
+        length = ffi.new(native.COUNT)
         check(lib.awsgi_waitable_describe(self._token, ffi.NULL, 0, length))
-        text = ffi.new("char[]", length[0] + 1)
+        text = ffi.new(native.TEXT, length[0] + 1)
         check(lib.awsgi_waitable_describe(self._token, text, length[0] + 1, ffi.NULL))
         return ffi.string(text).decode()
 
@@ -67,7 +68,7 @@ class Taken(Waitable):
 
     def take(self):
         """What it holds, which is cleared: then it is not ready any more."""
-        value = ffi.new("uint64_t *")
+        value = ffi.new(native.NUMBER)
         check(lib.awsgi_waitable_take(self._token, value))
         return value[0]
 

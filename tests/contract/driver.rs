@@ -151,6 +151,19 @@ impl Driver {
         }
     }
 
+    /// A command about a wait that may have ended by itself; answers whether it had not.
+    pub fn in_time(&mut self, command: &str) -> Played<bool> {
+        self.write(command);
+        match self.answer(command)? {
+            Answer::Ok(_) => Ok(true),
+            Answer::Error(status) if status == "STALE" => Ok(false),
+            other => fail(
+                format!("`ok` or `error STALE` to `{command}`"),
+                format!("`{}`", other.words()),
+            ),
+        }
+    }
+
     /// Commands that are executed with no turn between them; answers their values.
     pub fn batch<T: Display>(&mut self, commands: &[T]) -> Played<Vec<String>> {
         let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();

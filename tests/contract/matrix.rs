@@ -82,10 +82,10 @@ impl Host {
                 c::runner(&program)
             }
             Driver::Example(name) => Command::new(example(name)),
-            Driver::Python(path) => {
-                let mut command = python::command();
-                command.arg(header::root().join(path));
-                command
+            Driver::Python(file) => {
+                let mut python = python::command();
+                python.arg(header::root().join(file));
+                python
             }
         }
     }

@@ -23,9 +23,11 @@ int program_start(awsgi_reactor *reactor, int argc, char **argv);
 bool program_readable(void);
 
 /* After each turn, when the host has applied the watch changes of its own objects: takes the
- * completions and the other changes. May set budget and lower done_cap for the turns that follow.
- * False: the program has ended, and the host closes the reactor (once); it goes on turning, and
- * calling this, until AWSGI_TURN_CLOSED. */
+ * completions and the other changes. Calls nothing of the library if the turn returned none: only
+ * after one that did does a host that turns before it sleeps have to turn again.
+ * The host uses one awsgi_turn for all turns: the program may set its budget, and lower its done_cap.
+ * False: the program has ended, and the host closes the reactor; it goes on turning, and calling
+ * this, until AWSGI_TURN_CLOSED. */
 bool program_turned(awsgi_turn *turn);
 
 /* The reactor was freed. Answers the status with which the process exits. */

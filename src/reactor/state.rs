@@ -599,6 +599,9 @@ impl State {
         }
         // No wake for what ends here.
         self.watched = None;
+        if let (Some(shell), Some(selector)) = (self.shell.take(), &self.selector) {
+            shell.end(selector.fd());
+        }
         self.core.end();
         self.close_closable();
     }

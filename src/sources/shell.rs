@@ -2,7 +2,7 @@
 //! makes it readable at the next deadline.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::error::Result;
 
@@ -62,6 +62,19 @@ impl Shell {
     pub(crate) fn fd(&self) -> RawFd {
         self.epoll.as_raw_fd()
     }
+
+    /// Closes the descriptor, unless it is not ours any more: the host has its number, and one that has
+    /// closed it may have opened another file there, or another thread of it may have.
+    pub(crate) fn end(self, selector: RawFd) {
+        // No other epoll holds the selector.
+        // SAFETY: takes no event; a descriptor that is none, or another file, is refused.
+        let removed = unsafe {
+            libc::epoll_ctl(self.fd(), libc::EPOLL_CTL_DEL, selector, std::ptr::null_mut())
+        };
+        if removed < 0 {
+            let _ = self.epoll.into_raw_fd();
+        }
+    }
 }
 
 /// A timerfd on the reactor's clock, registered edge-triggered in the selector and never read.
@@ -115,5 +128,49 @@ impl Alarm {
         }
         self.programmed = deadline;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoll() -> OwnedFd {
+        // SAFETY: takes no pointers.
+        owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).unwrap()
+    }
+
+    fn is_open(fd: RawFd) -> bool {
+        // SAFETY: takes no pointers, and any number.
+        unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+    }
+
+    /// Far from the numbers that other tests of this process get meanwhile.
+    fn moved(shell: Shell, number: RawFd) -> Shell {
+        // SAFETY: the number is this test's own.
+        let fd = unsafe { libc::dup3(shell.fd(), number, libc::O_CLOEXEC) };
+        Shell { epoll: owned(fd).unwrap() }
+    }
+
+    #[test]
+    fn its_end_closes_the_descriptor() {
+        let selector = epoll();
+        let shell = moved(Shell::new(selector.as_raw_fd()).unwrap(), 900);
+        shell.end(selector.as_raw_fd());
+        assert!(!is_open(900));
+    }
+
+    #[test]
+    fn its_end_leaves_alone_what_a_host_has_put_in_its_place() {
+        let selector = epoll();
+        let others = [epoll(), std::fs::File::open("/dev/null").unwrap().into()];
+        for other in others {
+            let shell = moved(Shell::new(selector.as_raw_fd()).unwrap(), 901);
+            // SAFETY: the number is this test's own.
+            let put = unsafe { libc::dup3(other.as_raw_fd(), 901, libc::O_CLOEXEC) };
+            shell.end(selector.as_raw_fd());
+            assert!(is_open(put));
+            drop(owned(put).unwrap());
+        }
     }
 }

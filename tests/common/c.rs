@@ -228,26 +228,47 @@ pub fn library_directory() -> PathBuf {
 }
 
 /// Builds the C examples with every warning an error; answers the directory with `demo.so`,
-/// `upstream` and the others.
+/// `upstream` and the others, and in its folder `hosts` the hosts that serve echoes.
 pub fn examples() -> PathBuf {
     static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLES
+    EXAMPLES.get_or_init(|| make_examples("examples", &["all"])).clone()
+}
+
+/// Builds the hosts of `c-examples/hosts` with the driver of the contract in them, with every
+/// warning an error; answers the directory with `poll`, `libuv` and the others.
+pub fn drivers() -> PathBuf {
+    static DRIVERS: OnceLock<PathBuf> = OnceLock::new();
+    DRIVERS
         .get_or_init(|| {
-            let out = scratch().join("examples");
-            let flags = format!("-g -O1 -Werror {}", flags_from_outside().join(" "));
-            let mut make = Command::new("make");
-            // What the Makefile above us was told is not meant for this one.
-            make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
-            // The flags may have changed since the last time.
-            make.args(["--always-make", "--silent", "-C"]).arg(header::root().join("c-examples"));
-            make.arg(format!("OUT={}", out.display())).arg(format!("CFLAGS={flags}"));
-            make.arg(format!("AWSGI_CFLAGS=-I{}", header::root().join("include").display()));
-            make.arg(format!("AWSGI_LIBS={}", link_flags().join(" ")));
-            if let Ok(compiler) = std::env::var("CC") {
-                make.arg(format!("CC={compiler}"));
-            }
-            succeed(&mut make);
-            out
+            let contract = header::root().join("tests/contract");
+            let mut sources: Vec<String> = std::fs::read_dir(&contract)
+                .unwrap()
+                .map(|entry| entry.unwrap().path().display().to_string())
+                .filter(|path| path.ends_with(".c"))
+                .collect();
+            sources.sort();
+            let program = format!("PROGRAM={}", sources.join(" "));
+            make_examples("drivers", &["loops", &program]).join("hosts")
         })
         .clone()
+}
+
+/// Calls the Makefile of the examples; answers the directory with what it has made.
+fn make_examples(out: &str, arguments: &[&str]) -> PathBuf {
+    let out = scratch().join(out);
+    let flags = format!("-g -O1 -Werror {}", flags_from_outside().join(" "));
+    let mut make = Command::new("make");
+    // What the Makefile above us was told is not meant for this one.
+    make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    // The flags may have changed since the last time.
+    make.args(["--always-make", "--silent", "-C"]).arg(header::root().join("c-examples"));
+    make.args(arguments);
+    make.arg(format!("OUT={}", out.display())).arg(format!("CFLAGS={flags}"));
+    make.arg(format!("AWSGI_CFLAGS=-I{}", header::root().join("include").display()));
+    make.arg(format!("AWSGI_LIBS={}", link_flags().join(" ")));
+    if let Ok(compiler) = std::env::var("CC") {
+        make.arg(format!("CC={compiler}"));
+    }
+    succeed(&mut make);
+    out
 }

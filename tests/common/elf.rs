@@ -18,6 +18,15 @@ pub fn exported(library: &Path) -> Vec<String> {
     names
 }
 
+/// Whether it needs a symbol of another library.
+pub fn imports(library: &Path, symbol: &str) -> bool {
+    let bytes = std::fs::read(library).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let found =
+        file.dynamic_symbols().any(|found| found.is_undefined() && found.name() == Ok(symbol));
+    found
+}
+
 /// The name by which a program asks for it when it starts.
 pub fn soname(library: &Path) -> Option<String> {
     let bytes = std::fs::read(library).unwrap();

@@ -6,3 +6,4 @@
 pub mod c;
 pub mod elf;
 pub mod header;
+pub mod python;

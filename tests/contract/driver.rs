@@ -123,6 +123,23 @@ impl Driver {
         }
     }
 
+    /// Takes until this was taken from an object in all. What was put may be on its way: a host reads
+    /// when it was asked to.
+    pub fn take_all(&mut self, object: &str, expected: u64) -> Played {
+        let mut taken = self.value(&format!("take {object}"))?;
+        while taken < expected {
+            self.barriers += 1;
+            let wait = format!("more{}", self.barriers);
+            self.ok(&format!("wait {wait} any {object}:READABLE"))?;
+            self.ready(&wait, "0:READABLE")?;
+            taken += self.value(&format!("take {object}"))?;
+        }
+        if taken != expected {
+            return fail(format!("{expected} from `take {object}`"), taken.to_string());
+        }
+        Ok(())
+    }
+
     /// A command that is answered with this status.
     pub fn refused(&mut self, command: &str, status: &str) -> Played {
         self.write(command);

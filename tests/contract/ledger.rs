@@ -49,8 +49,10 @@ struct Object {
     watched: Option<Bits>,
     /// A host that reports once may have reported since.
     reported: bool,
-    /// It was made readable, and not read since.
-    readable: bool,
+    /// What was put and not taken yet.
+    unread: u64,
+    /// Its other side is closed.
+    ended: bool,
 }
 
 /// What was promised and is not fulfilled yet.
@@ -74,8 +76,14 @@ impl Ledger {
                     ("foreign", _) => Kind::Once,
                     _ => Kind::Other,
                 };
-                let object =
-                    Object { kind, open: true, watched: None, reported: false, readable: false };
+                let object = Object {
+                    kind,
+                    open: true,
+                    watched: None,
+                    reported: false,
+                    unread: 0,
+                    ended: false,
+                };
                 self.objects.insert((*name).to_owned(), object);
             }
             ("wait", Some(name)) if ok => {
@@ -88,12 +96,13 @@ impl Ledger {
                 let name = words[if words[0] == "threads" { 4 } else { 1 }];
                 if let Some(object) = self.objects.get_mut(name) {
                     object.reported = true;
-                    object.readable |= matches!(words[0], "put" | "hangup");
+                    object.unread += u64::from(words[0] == "put");
+                    object.ended |= words[0] == "hangup";
                 }
             }
-            ("take", Some(name)) if ok => {
-                if let Some(object) = self.objects.get_mut(*name) {
-                    object.readable = false;
+            ("take", Some(name)) => {
+                if let (Some(object), Answer::Ok(value)) = (self.objects.get_mut(*name), answer) {
+                    object.unread = object.unread.saturating_sub(value.parse().unwrap_or(0));
                 }
             }
             ("close", Some(name)) if ok => {
@@ -231,7 +240,7 @@ impl Ledger {
             return broken("no change that changes nothing", format!("{got} for the same again"));
         }
         object.watched = Some(bits);
-        object.reported = object.readable;
+        object.reported = object.unread > 0 || object.ended;
         Ok(())
     }
 

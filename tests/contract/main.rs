@@ -89,18 +89,14 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {
             ));
         }
     }
-    let exact = |scenario: &&Scenario| names.iter().any(|name| name == scenario.name);
-    let meant = |scenario: &&Scenario| {
-        names.iter().any(|name| match all.iter().any(|other| other.name == name) {
-            true => name == scenario.name,
-            false => scenario.is_called(name),
+    // A whole name is that scenario, though others may have it in theirs.
+    let is_name = |name: &str| all.iter().any(|scenario| scenario.name == name);
+    let meant = |scenario: &Scenario| {
+        names.iter().any(|name| {
+            if is_name(name) { scenario.name == name } else { scenario.is_called(name) }
         })
     };
-    Ok(all
-        .iter()
-        .copied()
-        .filter(|scenario| names.is_empty() || exact(scenario) || meant(scenario))
-        .collect())
+    Ok(all.iter().copied().filter(|it| names.is_empty() || meant(it)).collect())
 }
 
 fn jobs(arguments: &Arguments) -> usize {

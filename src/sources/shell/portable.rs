@@ -45,6 +45,9 @@ impl Shell {
     pub(crate) fn fd(&self) -> OsHandle {
         self.kqueue
     }
+
+    /// The descriptor is the selector's, and ends with it.
+    pub(crate) fn end(self, _selector: RawFd) {}
 }
 
 /// None can be made.
@@ -63,6 +66,10 @@ impl Shell {
 
     pub(crate) fn fd(&self) -> OsHandle {
         match *self {}
+    }
+
+    pub(crate) fn end(self, _selector: RawFd) {
+        match self {}
     }
 }
 

@@ -128,5 +128,5 @@ fn unasked(driver: &mut Driver) -> Played {
     }
     driver.ok("wait V any F:READABLE")?;
     driver.ready("V", "0:READABLE")?;
-    driver.value_is("take F", 2)
+    driver.take_all("F", 2)
 }

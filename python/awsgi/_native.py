@@ -1,0 +1,96 @@
+"""The shared library: where it is found, and how it is called."""
+
+import os
+import pathlib
+import sys
+
+from ._cdef import CDEF
+from .errors import raise_for
+
+try:
+    import cffi
+except ImportError as error:
+    raise ImportError(
+        "awsgi needs cffi for this Python (%s); install it: apt install python3-cffi, or pip install cffi"
+        % sys.executable
+    ) from error
+
+ffi = cffi.FFI()
+ffi.cdef(CDEF)
+
+
+def load():
+    """The library, or one ImportError that lists what was tried and says what to do."""
+    failures = []
+    for path in candidates():
+        try:
+            library = ffi.dlopen(path)
+        except OSError as error:
+            failures.append(str(error))
+            continue
+        unfit = misfit(library)
+        if unfit is None:
+            return library
+        failures.append("%s: %s" % (path, unfit))
+    raise ImportError(
+        "libawsgi cannot be loaded:\n%s\nBuild it (make build) or install it (make install, then ldconfig), or set "
+        "AWSGI_LIBRARY to the path of libawsgi.so" % "\n".join("  " + failure for failure in failures)
+    )
+
+
+def candidates():
+    """Where the library may be, the most particular first. Whoever names it wants no other."""
+    named = os.environ.get("AWSGI_LIBRARY")
+    if named:
+        return [named]
+    abi = next(line.split()[2] for line in CDEF.splitlines() if "AWSGI_ABI_VERSION" in line)
+    name = "libawsgi.%s.dylib" % abi if sys.platform == "darwin" else "libawsgi.so.%s" % abi
+    # Used from a clone: what `make build` put there.
+    clone = pathlib.Path(__file__).resolve().parents[2]
+    built = clone / "target" / "release" / name
+    return ([str(built)] if (clone / "include" / "awsgi.h").exists() else []) + [name]
+
+
+def misfit(library):
+    """Why this library cannot be used with the declarations of this package; None if it can."""
+    number, abi = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+    try:
+        library.awsgi_version(number, abi)
+    except AttributeError:
+        return "it has no C interface; build it with the feature ffi, as make build does"
+    if abi[0] != library.AWSGI_ABI_VERSION:
+        return "its ABI is %d, and this package needs %d; use the package of its release" % (
+            abi[0],
+            library.AWSGI_ABI_VERSION,
+        )
+    if number[0] < library.AWSGI_VERSION_NUMBER:
+        return "it is older (%s) than this package (%s)" % (
+            version(number[0]),
+            version(library.AWSGI_VERSION_NUMBER),
+        )
+    return None
+
+
+def version(number):
+    return "%d.%d.%d" % (number // 1000000, number // 1000 % 1000, number % 1000)
+
+
+lib = load()
+
+
+def check(status):
+    """Raises what a status other than AWSGI_OK says, with the library's own sentence."""
+    if status:
+        sentence, os_error = ffi.new("char[]", 1024), ffi.new("int32_t *")
+        lib.awsgi_last_error(sentence, 1024, ffi.NULL, os_error)
+        name = ffi.string(lib.awsgi_status_name(status)).decode()
+        raise_for(status, name, ffi.string(sentence).decode("utf-8", "replace"), os_error[0])
+
+
+def structure(name):
+    """What the _INIT macro of a structure makes."""
+    made = ffi.new(name + " *")
+    made.size = ffi.sizeof(name)
+    if name in ("awsgi_turn", "awsgi_wait_spec"):
+        made.deadline = lib.AWSGI_FOREVER
+    return made

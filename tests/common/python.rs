@@ -1,0 +1,58 @@
+//! Python programs that use the package of `python/`, with the library of this build.
+//!
+//! From outside, `AWSGI_PYTHON` names the interpreter; otherwise it is the first `python3` that has cffi.
+
+use super::{c, elf, header};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// A command line that begins with Python, and knows the package, the library and what that needs.
+pub fn command() -> Command {
+    let mut command = Command::new(interpreter());
+    command.env("AWSGI_LIBRARY", c::library());
+    command.env("PYTHONPATH", header::root().join("python"));
+    // Nothing is left in the tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    // Warnings of what was not closed, of a coroutine that nobody awaited, of what is slow in a loop.
+    command.args(["-X", "dev", "-W", "error"]);
+    if let Some(runtime) = sanitizer() {
+        command.env("LD_PRELOAD", runtime);
+        // Python keeps for ever much of what it allocates.
+        command.env("ASAN_OPTIONS", "detect_leaks=0");
+    }
+    command
+}
+
+/// An interpreter that can import cffi.
+fn interpreter() -> &'static str {
+    static INTERPRETER: OnceLock<String> = OnceLock::new();
+    INTERPRETER.get_or_init(|| {
+        let named = std::env::var("AWSGI_PYTHON");
+        let candidates = match &named {
+            Ok(named) => vec![named.as_str()],
+            Err(_) => vec!["python3", "/usr/bin/python3"],
+        };
+        // Its own name for itself: the one that we know may be a script that looks for it.
+        candidates
+            .iter()
+            .find_map(|name| executable(name))
+            .unwrap_or_else(|| panic!("none of {candidates:?} can import cffi; run: make deps"))
+    })
+}
+
+fn executable(name: &str) -> Option<String> {
+    let mut probe = Command::new(name);
+    probe.args(["-c", "import cffi, sys; print(sys.executable)"]).stderr(Stdio::null());
+    let output = probe.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+/// The runtime of AddressSanitizer, if the library was compiled with it: it has to be loaded before
+/// everything else, and Python does not.
+fn sanitizer() -> Option<String> {
+    if !elf::imports(&c::library(), "__asan_init") {
+        return None;
+    }
+    let mut ask = Command::new("cc");
+    Some(c::succeed(ask.arg("-print-file-name=libasan.so")).trim().to_owned())
+}

@@ -1,0 +1,206 @@
+//! Every host keeps the contract, and docs/hosts.md says so. `AWSGI_BLESS=1` writes that page.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::common::{c, header};
+use crate::runner::{example, runner};
+
+/// The columns of the matrix.
+const HOSTS: [Host; 12] = [
+    Host { name: "owned", source: "c-examples/hosts/owned.c", driver: Driver::C("owned") },
+    Host { name: "poll", source: "c-examples/hosts/poll.c", driver: Driver::C("poll") },
+    Host {
+        name: "epoll_level",
+        source: "c-examples/hosts/epoll_level.c",
+        driver: Driver::C("epoll_level"),
+    },
+    Host {
+        name: "epoll_edge",
+        source: "c-examples/hosts/epoll_edge.c",
+        driver: Driver::C("epoll_edge"),
+    },
+    Host { name: "libuv", source: "c-examples/hosts/libuv.c", driver: Driver::C("libuv") },
+    Host { name: "libevent", source: "c-examples/hosts/libevent.c", driver: Driver::C("libevent") },
+    Host { name: "libev", source: "c-examples/hosts/libev.c", driver: Driver::C("libev") },
+    Host { name: "glib", source: "c-examples/hosts/glib.c", driver: Driver::C("glib") },
+    Host {
+        name: "libuv streams",
+        source: "c-examples/hosts/uv_streams.c",
+        driver: Driver::C("uv_streams"),
+    },
+    Host { name: "queue", source: "c-examples/hosts/queue.c", driver: Driver::C("queue") },
+    Host { name: "watches", source: "c-examples/hosts/watches.c", driver: Driver::C("watches") },
+    Host { name: "tokio", source: "src/tokio.rs", driver: Driver::Example("contract_tokio") },
+];
+
+struct Host {
+    /// As its driver says it.
+    name: &'static str,
+    /// Where people find it.
+    source: &'static str,
+    driver: Driver,
+}
+
+enum Driver {
+    /// A host of `c-examples/hosts`, which is linked to `tests/contract/driver*.c`.
+    C(&'static str),
+    /// An example of cargo's.
+    Example(&'static str),
+}
+
+/// A row of `--table`.
+struct Row {
+    host: String,
+    scenario: String,
+    result: String,
+    reason: String,
+}
+
+impl Host {
+    /// What is to be run.
+    fn command(&self) -> Command {
+        match self.driver {
+            Driver::C(name) => {
+                let program = c::drivers().join(name);
+                assert!(
+                    program.exists(),
+                    "{} was not built, for want of a library it needs: run `make deps`",
+                    self.source
+                );
+                c::runner(&program)
+            }
+            Driver::Example(name) => Command::new(example(name)),
+        }
+    }
+
+    fn play(&self) -> Vec<Row> {
+        let driver = self.command();
+        let mut runner = runner();
+        // Most of them wait most of the time.
+        runner.args(["--table", "--jobs", "6", "--timeout", "120"]);
+        runner.arg(driver.get_program()).args(driver.get_args());
+        for (name, value) in driver.get_envs() {
+            runner.env(name, value.map_or_else(OsString::new, Into::into));
+        }
+        let output = runner.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let rows = String::from_utf8(output.stdout).unwrap();
+        let row = |line: &str| {
+            let words: Vec<&str> = line.split('\t').collect();
+            let [host, scenario, result, reason] = words.as_slice() else { panic!("{line}") };
+            let [host, scenario, result, reason] =
+                [host, scenario, result, reason].map(|word| (*word).to_owned());
+            Row { host, scenario, result, reason }
+        };
+        let rows: Vec<Row> = rows.lines().map(row).collect();
+        assert!(!rows.is_empty(), "{}: {errors}", self.name);
+        assert!(rows.iter().all(|row| row.host == self.name), "{} is {}", self.name, rows[0].host);
+        rows
+    }
+}
+
+/// The results of all hosts, from one run for all tests.
+fn results() -> &'static [Vec<Row>] {
+    static RESULTS: OnceLock<Vec<Vec<Row>>> = OnceLock::new();
+    RESULTS.get_or_init(|| HOSTS.iter().map(Host::play).collect())
+}
+
+const INTRODUCTION: &str = "\
+# Hosts
+
+What the hosts of this repository answer to [the contract](contract.md). Scenarios are rows, hosts are columns: `pass`,
+`FAIL`, or `n/a` where it cannot be seen on that host, with the number of the reason below.
+
+A test fails when this page is not what a run says. `AWSGI_BLESS=1 cargo test --all-features --test contract` writes it.
+What a scenario does is in `awsgi-contract --list`.
+";
+
+/// The page, from what was run.
+fn page(results: &[Vec<Row>]) -> String {
+    let mut page = INTRODUCTION.to_owned();
+    let mut reasons: Vec<&str> = Vec::new();
+    page.push_str("\n| |");
+    for host in &HOSTS {
+        write!(page, " [{}](../{}) |", host.name, host.source).unwrap();
+    }
+    page.push_str("\n| --- |");
+    page.push_str(&" --- |".repeat(HOSTS.len()));
+    for (place, first) in results[0].iter().enumerate() {
+        write!(page, "\n| {} |", first.scenario).unwrap();
+        for rows in results {
+            let row = &rows[place];
+            assert_eq!(row.scenario, first.scenario, "the runner plays in one order");
+            if row.result != "n/a" {
+                write!(page, " {} |", row.result).unwrap();
+                continue;
+            }
+            let known = reasons.iter().position(|reason| *reason == row.reason);
+            let number = known.unwrap_or_else(|| {
+                reasons.push(&row.reason);
+                reasons.len() - 1
+            });
+            write!(page, " n/a {} |", number + 1).unwrap();
+        }
+    }
+    page.push('\n');
+    if !reasons.is_empty() {
+        page.push_str("\nNot applicable, because\n\n");
+    }
+    for (number, reason) in reasons.iter().enumerate() {
+        writeln!(page, "{}. {reason}", number + 1).unwrap();
+    }
+    page
+}
+
+#[test]
+fn every_host_keeps_the_contract() {
+    let mut broken = String::new();
+    for row in results().iter().flatten().filter(|row| row.result == "FAIL") {
+        writeln!(broken, "{}: {}: {}", row.host, row.scenario, row.reason).unwrap();
+    }
+    assert!(broken.is_empty(), "\n{broken}play one with awsgi-contract --only NAME --trace DRIVER");
+}
+
+#[test]
+fn the_matrix_is_what_a_run_says() {
+    let path = header::root().join("docs/hosts.md");
+    let page = page(results());
+    if std::env::var_os("AWSGI_BLESS").is_some() {
+        std::fs::write(&path, page).unwrap();
+        return;
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = page.lines().zip(committed.lines()).find(|(run, read)| run != read);
+    assert!(
+        page == committed,
+        "docs/hosts.md is not what a run says: {differs:?}\nAWSGI_BLESS=1 has this test write it"
+    );
+}
+
+#[test]
+fn no_host_is_left_out_of_the_matrix() {
+    let folder = header::root().join("c-examples/hosts");
+    let files: BTreeSet<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let listed: BTreeSet<PathBuf> =
+        HOSTS.iter().map(|host| header::root().join(host.source)).collect();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "c")) {
+        // A program that the hosts serve is none.
+        let is_host = std::fs::read_to_string(file).unwrap().contains("const struct host host");
+        assert!(!is_host || listed.contains(file), "{} is not in HOSTS", file.display());
+    }
+    assert!(listed.iter().all(|file| Path::exists(file)), "{listed:?}");
+}
+
+#[test]
+fn a_scenario_is_played_on_some_host_at_least() {
+    for (place, first) in results()[0].iter().enumerate() {
+        let played = results().iter().any(|rows| rows[place].result != "n/a");
+        assert!(played, "no host can do what {:?} needs", first.scenario);
+    }
+}

@@ -1,0 +1,30 @@
+//! The Python package of `python/`, against the library of this build.
+#![cfg(feature = "ffi")]
+
+mod common;
+
+use common::{c, header, python};
+
+/// What `python/cdef.py` writes.
+const DECLARATIONS: &str = "python/awsgi/_cdef.py";
+
+#[test]
+fn the_declarations_of_the_package_are_what_the_header_says() {
+    let wanted = c::succeed(python::command().arg(header::root().join("python/cdef.py")));
+    if std::env::var_os("AWSGI_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(header::root().join(DECLARATIONS), &wanted).unwrap();
+        return;
+    }
+    assert!(
+        header::read(DECLARATIONS) == wanted,
+        "{DECLARATIONS} differs from include/awsgi.h; to write it anew:\n\
+         AWSGI_BLESS=1 cargo test --all-features --test python"
+    );
+}
+
+#[test]
+fn the_package_keeps_its_promises() {
+    let mut command = python::command();
+    command.args(["-m", "unittest", "discover", "--start-directory"]);
+    c::succeed(command.arg(header::root().join("python/tests")));
+}

@@ -17,11 +17,13 @@ mod words;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::thread::JoinHandle;
 
-use awsgi::{Reactor, ReactorOptions, Result, Turn};
+use awsgi::{Error, Reactor, ReactorOptions, Result, Turn};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::unix::pipe;
 use tokio::runtime::Builder;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 }
 
 async fn host() -> Result<()> {
+    let input = input().map_err(|error| Error::os("reading the standard input", &error))?;
     let (reactor, mut driver) = awsgi::tokio::reactor(&ReactorOptions::default())?;
     for line in ["contract 1", "host tokio", "mode nested", "kind both", "ready"] {
         words::say(line);
@@ -72,7 +75,7 @@ async fn host() -> Result<()> {
         threads: HashMap::new(),
         turn: Turn::default(),
     }));
-    let reading = spawn_local(read(Rc::clone(&program)));
+    let reading = spawn_local(read(Rc::clone(&program), input));
     let (mut done, mut changes) = (Vec::new(), Vec::new());
     loop {
         let report = poll_fn(|cx| {
@@ -102,14 +105,19 @@ async fn host() -> Result<()> {
     Ok(())
 }
 
+/// Where the commands come from.
+fn input() -> std::io::Result<Box<dyn AsyncRead + Unpin>> {
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
+    match pipe::Receiver::from_owned_fd(stdin) {
+        Ok(pipe) => Ok(Box::new(pipe)),
+        // What is no pipe, tokio reads on a thread.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(Box::new(tokio::io::stdin())),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads commands and executes them, each as soon as it is there.
-async fn read(program: Rc<RefCell<Program>>) {
-    // What is no pipe, tokio reads on a thread.
-    let stdin = std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned();
-    let input: Box<dyn AsyncRead + Unpin> = match stdin.map(pipe::Receiver::from_owned_fd) {
-        Ok(Ok(pipe)) => Box::new(pipe),
-        _ => Box::new(tokio::io::stdin()),
-    };
+async fn read(program: Rc<RefCell<Program>>, input: Box<dyn AsyncRead + Unpin>) {
     let mut lines = BufReader::new(input).lines();
     let mut goes_on = true;
     while goes_on {

@@ -179,7 +179,13 @@ impl State {
         match record.phase {
             Phase::Suspended | Phase::Runnable => self.close_soon(key),
             Phase::Pooled => self.abandon_call(key),
-            Phase::Closed => self.remove_exchange(key),
+            Phase::Closed => {
+                self.remove_exchange(key);
+                if !self.core.is_closed() {
+                    // Only the last of a reactor that is closed is news to anybody.
+                    return;
+                }
+            }
             Phase::Running | Phase::Closing => {}
         }
         self.work_outside();

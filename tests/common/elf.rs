@@ -22,9 +22,7 @@ pub fn exported(library: &Path) -> Vec<String> {
 pub fn imports(library: &Path, symbol: &str) -> bool {
     let bytes = std::fs::read(library).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
-    let found =
-        file.dynamic_symbols().any(|found| found.is_undefined() && found.name() == Ok(symbol));
-    found
+    file.dynamic_symbols().any(|found| found.is_undefined() && found.name() == Ok(symbol))
 }
 
 /// The name by which a program asks for it when it starts.

@@ -192,15 +192,9 @@ static void do_notify(char **words)
 {
     bool closed = strcmp(words[0], "notify_closed") == 0;
     struct object *object = closed ? object_closed(words[1]) : object_open(words[1]);
-    uint64_t wrong;
     uint32_t bits;
 
-    /* A number may be what no names can say. */
-    if (number(words[2], &wrong) && wrong <= UINT32_MAX)
-        bits = (uint32_t)wrong;
-    else if (!bits_parse(words[2], &bits))
-        object = NULL;
-    if (object == NULL)
+    if (object == NULL || !bits_parse(words[2], &bits))
         unknown("no object or bit of this name");
     else
         answer(awsgi_notify(object->waitable, bits));

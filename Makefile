@@ -24,7 +24,7 @@ help:
 	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
 	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
-	@echo 'make build                 the command, the libraries and the C examples'
+	@echo 'make build                 the commands, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo 'make uninstall             take away what install put there'
 	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz or bench'
@@ -102,10 +102,13 @@ library:
 		2>target/package/log || { cat target/package/log >&2; exit 1; }
 
 DEST = $(DESTDIR)$(PREFIX)
+# What a host in C is linked to, to be checked with awsgi-contract.
+CONTRACT = $(DEST)/share/awsgi/contract
+DRIVER := $(wildcard tests/contract/driver*.c) tests/contract/driver.h c-examples/hosts/program.h
 install: command library
 	@[ "$$(uname)" = Linux ] || { echo 'awsgi: make install knows Linux only; copy target/package/release/libawsgi.* and include/*.h by hand' >&2; exit 1; }
 	@install -d $(DEST)/bin $(DEST)/include $(DEST)/lib/pkgconfig
-	@install -m 755 target/release/awsgi $(DEST)/bin/awsgi
+	@install -m 755 target/release/awsgi target/release/awsgi-contract $(DEST)/bin
 	@install -m 644 include/awsgi.h include/awsgi_application.h $(DEST)/include
 	@install -m 755 target/package/release/libawsgi.so $(DEST)/lib/$(SO)
 	@ln -sf $(SO) $(DEST)/lib/libawsgi.so.$(ABI)
@@ -115,12 +118,15 @@ install: command library
 		-e "s|@LIBS_PRIVATE@|$$(cat target/package/native-static-libs)|" \
 		awsgi.pc.in > target/package/awsgi.pc
 	@install -m 644 target/package/awsgi.pc $(DEST)/lib/pkgconfig/awsgi.pc
+	@install -d $(CONTRACT)
+	@install -m 644 $(DRIVER) $(CONTRACT)
 	@echo 'installed awsgi $(VERSION) under $(DEST)'
 
 uninstall:
-	@rm -f $(DEST)/bin/awsgi $(DEST)/include/awsgi.h $(DEST)/include/awsgi_application.h \
+	@rm -f $(DEST)/bin/awsgi $(DEST)/bin/awsgi-contract $(DEST)/include/awsgi.h $(DEST)/include/awsgi_application.h \
 		$(DEST)/lib/libawsgi.so $(DEST)/lib/libawsgi.so.$(ABI) $(DEST)/lib/$(SO) \
-		$(DEST)/lib/libawsgi.a $(DEST)/lib/pkgconfig/awsgi.pc
+		$(DEST)/lib/libawsgi.a $(DEST)/lib/pkgconfig/awsgi.pc $(addprefix $(CONTRACT)/,$(notdir $(DRIVER)))
+	@rmdir $(CONTRACT) $(DEST)/share/awsgi 2>/dev/null || true
 
 clean:
 	@rm -rf target

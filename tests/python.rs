@@ -25,6 +25,7 @@ fn the_declarations_of_the_package_are_what_the_header_says() {
 #[test]
 fn the_package_keeps_its_promises() {
     let mut command = python::command();
-    command.args(["-m", "unittest", "discover", "--start-directory"]);
+    // Memory that is misused, and calls of asyncio on a thread that is not its own.
+    command.args(["-X", "dev", "-m", "unittest", "discover", "--start-directory"]);
     c::succeed(command.arg(header::root().join("python/tests")));
 }

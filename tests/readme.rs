@@ -6,9 +6,11 @@ use common::header;
 
 #[test]
 fn programs_shown_are_those_of_the_examples() {
-    for (language, folder, endings) in
-        [("c", "c-examples", [".c", ".h"].as_slice()), ("rust", "examples", &[".rs"])]
-    {
+    for (language, folder, endings) in [
+        ("c", "c-examples", [".c", ".h"].as_slice()),
+        ("rust", "examples", &[".rs"]),
+        ("python", "python/examples", &[".py"]),
+    ] {
         let examples: Vec<String> = std::fs::read_dir(header::root().join(folder))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -18,6 +18,24 @@ except ImportError as error:
 ffi = cffi.FFI()
 ffi.cdef(CDEF)
 
+# cffi parses a type when it is named first, which takes milliseconds: too long for a loop. So they are all named here.
+NUMBER = ffi.typeof("uint64_t *")
+NUMBER_32 = ffi.typeof("uint32_t *")
+COUNT = ffi.typeof("size_t *")
+ERRNO = ffi.typeof("int32_t *")
+TEXT = ffi.typeof("char[]")
+TOKEN = ffi.typeof("awsgi_token *")
+HANDLE = ffi.typeof("awsgi_os_handle *")
+REACTOR = ffi.typeof("awsgi_reactor **")
+COMPLETIONS = ffi.typeof("awsgi_completion[]")
+CHANGES = ffi.typeof("awsgi_watch_change[]")
+MEMBERS = ffi.typeof("awsgi_member[]")
+WATCHES = ffi.typeof("awsgi_watch[]")
+REACTOR_OPTIONS = ffi.typeof("awsgi_reactor_options *")
+TURN = ffi.typeof("awsgi_turn *")
+WAIT_SPEC = ffi.typeof("awsgi_wait_spec *")
+STATS = ffi.typeof("awsgi_stats *")
+
 
 def load():
     """The library, or one ImportError that lists what was tried and says what to do."""
@@ -53,7 +71,7 @@ def candidates():
 
 def misfit(library):
     """Why this library cannot be used with the declarations of this package; None if it can."""
-    number, abi = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+    number, abi = ffi.new(NUMBER_32), ffi.new(NUMBER_32)
     try:
         library.awsgi_version(number, abi)
     except AttributeError:
@@ -81,16 +99,16 @@ lib = load()
 def check(status):
     """Raises what a status other than AWSGI_OK says, with the library's own sentence."""
     if status:
-        sentence, os_error = ffi.new("char[]", 1024), ffi.new("int32_t *")
+        sentence, os_error = ffi.new(TEXT, 1024), ffi.new(ERRNO)
         lib.awsgi_last_error(sentence, 1024, ffi.NULL, os_error)
         name = ffi.string(lib.awsgi_status_name(status)).decode()
         raise_for(status, name, ffi.string(sentence).decode("utf-8", "replace"), os_error[0])
 
 
-def structure(name):
-    """What the _INIT macro of a structure makes."""
-    made = ffi.new(name + " *")
-    made.size = ffi.sizeof(name)
-    if name in ("awsgi_turn", "awsgi_wait_spec"):
+def structure(kind):
+    """What the _INIT macro of a structure makes, which begins with its size."""
+    made = ffi.new(kind)
+    made.size = ffi.sizeof(kind.item)
+    if kind in (TURN, WAIT_SPEC):
         made.deadline = lib.AWSGI_FOREVER
     return made

@@ -6,9 +6,10 @@ import itertools
 import threading
 import warnings
 
+from . import _native as native
 from . import waitable as kinds
 from ._native import check, ffi, lib, structure
-from .errors import ClosedError, Error, ThreadError
+from .errors import ClosedError, ThreadError
 from .readiness import READABLE, Member, Outcome, Readiness, Result
 from .wait import Wait, Watch, nanoseconds, specify
 
@@ -34,22 +35,22 @@ class Reactor:
         self._due = collections.deque()
         self._closed = self._loop.create_future()
 
-        self._done = ffi.new("awsgi_completion[]", ROOM)
-        self._changes = ffi.new("awsgi_watch_change[]", ROOM)
-        self._turn = structure("awsgi_turn")
+        self._done = ffi.new(native.COMPLETIONS, ROOM)
+        self._changes = ffi.new(native.CHANGES, ROOM)
+        self._turn = structure(native.TURN)
         self._turn.done, self._turn.done_cap = self._done, ROOM
         self._turn.changes, self._turn.changes_cap = self._changes, ROOM
 
         # No promise to the reactor. asyncio has no hook before it sleeps, so we cannot turn there. And the timerfd that
         # wakes us costs less than a call_at for each deadline that moves, and is exact, where asyncio rounds up to
         # milliseconds.
-        options = structure("awsgi_reactor_options")
+        options = structure(native.REACTOR_OPTIONS)
         options.mode = lib.AWSGI_NESTED
         options.max_waitables, options.max_waits = max_waitables, max_waits
-        pointer = ffi.new("awsgi_reactor **")
+        pointer = ffi.new(native.REACTOR)
         check(lib.awsgi_reactor_new(options, pointer))
         self._pointer = pointer[0]
-        descriptor = ffi.new("awsgi_os_handle *")
+        descriptor = ffi.new(native.HANDLE)
         check(lib.awsgi_reactor_fd(self._pointer, descriptor))
         self._descriptor = descriptor[0]
         self._loop.add_reader(self._descriptor, self.turn)
@@ -90,7 +91,7 @@ class Reactor:
         return made
 
     def _make(self, function, *arguments):
-        token = ffi.new("awsgi_waitable *")
+        token = ffi.new(native.TOKEN)
         check(function(self._live(), *arguments, token))
         return token[0]
 
@@ -133,11 +134,11 @@ class Reactor:
         spec, watches, waitables = specify(
             key, members, at_least, multishot, off_loop, self._deadline(timeout, deadline)
         )
-        token = ffi.new("awsgi_wait *")
+        token = ffi.new(native.TOKEN)
         wait = self._waits[key] = Wait(self, key, waitables, deliver)
         try:
             check(lib.awsgi_wait_start(pointer, spec, token))
-        except Error:
+        except BaseException:
             del self._waits[key]
             raise
         wait._token = token[0]
@@ -152,7 +153,7 @@ class Reactor:
 
     def now(self):
         """The reactor's clock in nanoseconds, which is that of time.monotonic_ns."""
-        ns = ffi.new("uint64_t *")
+        ns = ffi.new(native.NUMBER)
         check(lib.awsgi_reactor_now(self._live(), ns))
         return ns[0]
 
@@ -201,8 +202,8 @@ class Reactor:
 
     def _result(self, wait, completion):
         if completion.members > 1:
-            count = ffi.new("size_t *")
-            ready = ffi.new("awsgi_member[]", completion.members)
+            count = ffi.new(native.COUNT)
+            ready = ffi.new(native.MEMBERS, completion.members)
             check(lib.awsgi_completion_members(ffi.addressof(completion), ready, len(ready), count))
             ready = ready[0 : count[0]]
         else:
@@ -218,7 +219,7 @@ class Reactor:
 
     def stats(self):
         """What it has done since it was made, and what it holds, by name: docs/embedding.md says what to read from it."""
-        stats = structure("awsgi_stats")
+        stats = structure(native.STATS)
         check(lib.awsgi_reactor_stats(self._live(), stats))
         return {name: getattr(stats, name) for name in dir(stats) if name != "size"}
 

@@ -2,6 +2,7 @@
 
 import math
 
+from . import _native as native
 from ._native import check, ffi, lib, structure
 from .readiness import READABLE
 from .waitable import Waitable
@@ -114,11 +115,11 @@ class Watch:
 def specify(key, members, at_least, multishot, off_loop, deadline):
     """A wait as the library wants it: the structure, what it points to, and the waitables in their order."""
     pairs = [(member, READABLE) if isinstance(member, Waitable) else member for member in members]
-    watches = ffi.new("awsgi_watch[]", len(pairs))
+    watches = ffi.new(native.WATCHES, len(pairs))
     for watch, (waitable, interest) in zip(watches, pairs):
         watch.waitable = waitable._token
         watch.interest = interest
-    spec = structure("awsgi_wait_spec")
+    spec = structure(native.WAIT_SPEC)
     spec.set = watches
     spec.count = len(pairs)
     spec.at_least = at_least

@@ -1,11 +1,13 @@
 """Waitables: anything that can become ready. A reactor makes them."""
 
+from . import _native as native
 from ._native import check, ffi, lib
 from .readiness import READABLE, Readiness
 
 
 class Waitable:
-    """Something that can become ready. After `close`, or the end of its reactor, a call raises StaleError.
+    """Something that can become ready. After `close`, or the end of its reactor, a call raises StaleError. One that is
+    neither closed nor held by anybody is closed.
 
     Everything but `notify` belongs to the reactor's thread.
     """
@@ -34,6 +36,14 @@ class Waitable:
     def __exit__(self, *failure):
         self.close()
 
+    def __del__(self):
+        # Nobody can name it any more, so nobody waits for it. Objects may be collected on any thread.
+        if lib.awsgi_waitable_close(self._token) == lib.AWSGI_E_THREAD:
+            try:
+                self._reactor._loop.call_soon_threadsafe(lib.awsgi_waitable_close, self._token)
+            except RuntimeError:
+                pass        # the loop was closed: it ends with its reactor
+
     def label(self, text):
         """Names it for people who look; see `describe`."""
         label = text.encode()
@@ -41,9 +51,9 @@ class Waitable:
 
     def describe(self):
         """What it is, its label, and what is waited for, for people who look. The text may change."""
-        length = ffi.new("size_t *")
+        length = ffi.new(native.COUNT)
         check(lib.awsgi_waitable_describe(self._token, ffi.NULL, 0, length))
-        text = ffi.new("char[]", length[0] + 1)
+        text = ffi.new(native.TEXT, length[0] + 1)
         check(lib.awsgi_waitable_describe(self._token, text, length[0] + 1, ffi.NULL))
         return ffi.string(text).decode()
 
@@ -58,7 +68,7 @@ class Taken(Waitable):
 
     def take(self):
         """What it holds, which is cleared: then it is not ready any more."""
-        value = ffi.new("uint64_t *")
+        value = ffi.new(native.NUMBER)
         check(lib.awsgi_waitable_take(self._token, value))
         return value[0]
 

@@ -27,8 +27,3 @@ async def soon(awaitable):
     """What it answers, if that does not take for ever."""
     return await asyncio.wait_for(awaitable, PATIENCE)
 
-
-async def turns(count=5):
-    """Lets the loop go round, and the reactor turn."""
-    for _ in range(count):
-        await asyncio.sleep(0)

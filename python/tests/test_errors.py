@@ -78,8 +78,8 @@ class Interface(ReactorTest):
 
     async def test_a_structure_without_its_size_is_refused(self):
         ffi, lib = _native.ffi, _native.lib
-        for size in (0, 7, ffi.sizeof("awsgi_turn") // 2):
-            turn = _native.structure("awsgi_turn")
+        for size in (0, 7, ffi.sizeof(_native.TURN.item) // 2):
+            turn = _native.structure(_native.TURN)
             turn.size = size
             self.assertEqual(lib.awsgi_reactor_turn(self.reactor._pointer, turn), lib.AWSGI_E_INVALID)
         self.assertEqual(ffi.sizeof("awsgi_completion"), 32)

@@ -13,6 +13,14 @@ from support import PATIENCE
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 
 
+class Waits(unittest.TestCase):
+    def test_it_sees_all_that_it_waits_for(self):
+        command = [sys.executable, "-W", "error", str(EXAMPLES / "waits.py")]
+        printed = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=PATIENCE).stdout
+        expected = ["READY True", "READY True", "TIMED_OUT False", "expired: True"]
+        self.assertEqual(printed.decode().splitlines(), expected)
+
+
 class Echo(unittest.TestCase):
     def start(self, *arguments, **options):
         command = [sys.executable, "-W", "error", str(EXAMPLES / "echo_asyncio.py"), *map(str, arguments)]

@@ -1,6 +1,7 @@
 """Each kind of waitable, by itself."""
 
 import asyncio
+import gc
 import os
 import socket
 
@@ -83,6 +84,24 @@ class Kinds(ReactorTest):
             self.assertTrue(await soon(self.reactor.wait(waitable)))
             os.fstat(number)
             waitable._behind.close()
+
+    async def test_one_that_nobody_holds_is_closed(self):
+        event = self.reactor.event()
+        waiting = asyncio.ensure_future(self.reactor.wait(event))
+        await soon(self.reactor.wait(timeout=0))
+        notify = event.notify
+        del event
+        gc.collect()
+        self.assertEqual(self.reactor.stats()["waitables"], 1, "somebody waits for it")
+        notify()
+        self.assertTrue(await soon(waiting))
+        del waiting, notify
+        held = [self.reactor.event()]
+        # Also when another thread drops it.
+        await asyncio.get_running_loop().run_in_executor(None, held.clear)
+        await soon(self.reactor.wait(timeout=0))
+        gc.collect()
+        self.assertEqual(self.reactor.stats()["waitables"], 0)
 
     async def test_only_a_number_can_be_given_away(self):
         ours, theirs = socket.socketpair()

@@ -135,7 +135,8 @@ class Started(ReactorTest):
         for event in events:
             self.reactor.start([event], tell)
         events[0].notify()
-        await soon(self.reactor.wait(timeout=0.001))
+        for _ in range(3):
+            await soon(self.reactor.wait(timeout=0))
         outcomes = sorted(result.outcome for result in told)
         self.assertEqual(outcomes, [Outcome.READY, Outcome.TIMED_OUT, Outcome.CLOSED])
         self.assertEqual(len(events), 2)

@@ -13,8 +13,8 @@ pub fn command() -> Command {
     command.env("PYTHONPATH", header::root().join("python"));
     // Nothing is left in the tree.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
-    // Warnings of what was not closed, of a coroutine that nobody awaited, of what is slow in a loop.
-    command.args(["-X", "dev", "-W", "error"]);
+    // Of what was not closed, or not awaited.
+    command.args(["-W", "error"]);
     if let Some(runtime) = sanitizer() {
         command.env("LD_PRELOAD", runtime);
         // Python keeps for ever much of what it allocates.

@@ -3,7 +3,7 @@
 #ifndef DRIVER_H
 #define DRIVER_H
 
-#include "../../c-examples/hosts/program.h"
+#include "program.h"
 
 /* ---- driver.c: the program, and what it says ---- */
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::common::{c, header};
+use crate::common::{c, header, python};
 use crate::runner::{example, runner};
 
 /// The columns of the matrix.
-const HOSTS: [Host; 12] = [
+const HOSTS: [Host; 13] = [
     Host { name: "owned", source: "c-examples/hosts/owned.c", driver: Driver::C("owned") },
     Host { name: "poll", source: "c-examples/hosts/poll.c", driver: Driver::C("poll") },
     Host {
@@ -36,6 +36,11 @@ const HOSTS: [Host; 12] = [
     Host { name: "queue", source: "c-examples/hosts/queue.c", driver: Driver::C("queue") },
     Host { name: "watches", source: "c-examples/hosts/watches.c", driver: Driver::C("watches") },
     Host { name: "tokio", source: "src/tokio.rs", driver: Driver::Example("contract_tokio") },
+    Host {
+        name: "asyncio",
+        source: "python/awsgi/reactor.py",
+        driver: Driver::Python("python/contract_asyncio.py"),
+    },
 ];
 
 struct Host {
@@ -51,6 +56,8 @@ enum Driver {
     C(&'static str),
     /// An example of cargo's.
     Example(&'static str),
+    /// A program in Python.
+    Python(&'static str),
 }
 
 /// A row of `--table`.
@@ -75,6 +82,11 @@ impl Host {
                 c::runner(&program)
             }
             Driver::Example(name) => Command::new(example(name)),
+            Driver::Python(file) => {
+                let mut python = python::command();
+                python.arg(header::root().join(file));
+                python
+            }
         }
     }
 

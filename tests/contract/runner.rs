@@ -1,6 +1,7 @@
 //! The runner finds what is wrong, and says it. The driver in `wrong.rs` breaks the contract in the
 //! way that its argument names.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -14,19 +15,21 @@ pub fn runner() -> Command {
 
 /// A driver that is an example of cargo's, of this build.
 pub fn example(name: &str) -> PathBuf {
-    // target/[TRIPLE/]PROFILE/deps/contract-HASH
+    // TARGET/[TRIPLE/]PROFILE/deps/contract-HASH
     let binary = std::env::current_exe().unwrap();
     let directory = binary.parent().and_then(Path::parent).unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let profile = directory.file_name().and_then(OsStr::to_str).unwrap();
+    let above = directory.parent().unwrap();
+    let name_above = above.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let is_triple = name_above.starts_with(&format!("{}-", std::env::consts::ARCH));
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     cargo.args(["build", "--quiet", "--all-features", "--example", name]);
-    cargo.arg("--target-dir").arg(target);
-    let words: Vec<_> = directory.strip_prefix(target).unwrap().iter().collect();
-    if let [triple, _] = words.as_slice() {
-        cargo.arg("--target").arg(triple);
+    if is_triple {
+        cargo.args(["--target", name_above]);
     }
-    let profile = words.last().unwrap().to_str().unwrap();
+    let target = if is_triple { above.parent().unwrap() } else { above };
+    cargo.arg("--target-dir").arg(target);
     cargo.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
     c::succeed(&mut cargo);
     directory.join("examples").join(name)

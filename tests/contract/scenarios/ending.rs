@@ -105,8 +105,7 @@ fn forget(driver: &mut Driver) -> Played {
     driver.ok("wait Queued any E:READABLE")?;
     driver.batch(&["notify E READABLE", "forget Queued"])?;
     driver.batch(&["wait Ready any E:READABLE", "forget Ready"])?;
-    driver.ok("wait Slept any deadline=20000000")?;
-    driver.ok("forget Slept")?;
+    driver.batch(&["wait Slept any deadline=20000000", "forget Slept"])?;
     driver.ok("wait Longer any deadline=40000000")?;
     driver.ends("Longer", crate::protocol::Outcome::TimedOut)?;
     for wait in ["Early", "Queued", "Ready", "Slept"] {

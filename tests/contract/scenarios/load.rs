@@ -129,7 +129,7 @@ fn idle(driver: &mut Driver) -> Played {
     driver.ok("wait Timer any T:READABLE")?;
     driver.ok("wait Sleep any deadline=60000000000")?;
     driver.ok("wait Withdrawn any deadline=100000000")?;
-    driver.ok("cancel Withdrawn")?;
+    driver.in_time("cancel Withdrawn")?;
     driver.done("Withdrawn")?;
     if driver.has("descriptors") {
         driver.ok("pipe P")?;

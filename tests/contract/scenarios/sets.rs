@@ -93,8 +93,7 @@ fn two_of_three(driver: &mut Driver) -> Played {
 
 fn too_late(driver: &mut Driver) -> Played {
     events(driver, &["A", "B"])?;
-    driver.ok("wait W all A:READABLE B:READABLE deadline=30000000")?;
-    driver.ok("notify B READABLE")?;
+    driver.batch(&["wait W all A:READABLE B:READABLE deadline=30000000", "notify B READABLE"])?;
     let done = driver.ends("W", Outcome::TimedOut)?;
     if done.members != [(1, Bits::parse("READABLE").expect("it is a bit"))] {
         return fail("W TIMED_OUT with 1:READABLE", format!("`{}`", done.line));

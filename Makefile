@@ -21,7 +21,7 @@ help:
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
 	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number SUBJECT=reactor'
 	@echo 'make planted               plant bugs, which the simulation has to find; ONLY=name'
-	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60'
+	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60 SEED=number'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
 	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
 	@echo 'make build                 the command, the libraries and the C examples'
@@ -69,7 +69,7 @@ planted:
 
 fuzz:
 	@scripts/deps fuzz
-	@scripts/fuzz $(or $(SECONDS),60)
+	@scripts/fuzz $(or $(SECONDS),60) $(SEED)
 
 # The servers that are measured run the demo application, and the programs in C link the library as it
 # is installed.

@@ -185,7 +185,8 @@ pub fn verb() {
     }
     let ok = check::status(status, &said);
     match known {
-        Some((WaitState::UnderWay, true, true)) if status == AWSGI_E_STALE => {
+        // Stale before wrong thread.
+        Some((WaitState::UnderWay, _, true)) if status == AWSGI_E_STALE => {
             world(|world| world.wait(token).unwrap().resumes = true);
         }
         Some((WaitState::UnderWay, true, _)) => {

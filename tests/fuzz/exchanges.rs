@@ -122,6 +122,7 @@ unsafe extern "C" fn run(
         assert_eq!(world.turning.last(), Some(&reactor), "a step outside of its turn");
         assert!(world.owned(reactor), "a step on thread {}", thread());
         world.reactors[reactor].takes_clock();
+        world.reactors[reactor].stepped = true;
         reactor
     });
     assert_eq!(state.is_null(), *state as usize != at + 1, "another's state");

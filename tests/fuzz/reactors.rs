@@ -178,6 +178,7 @@ pub fn make() {
             owner: Some(thread()),
             clock: 0,
             given: 0,
+            stepped: false,
             hook,
             noisy: false,
         });
@@ -306,6 +307,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
                 && !std::mem::take(&mut reactor.noisy);
             assert!(!alone || woken <= 1, "woken {woken} times between two turns");
             given = std::mem::replace(&mut reactor.given, clock);
+            reactor.stepped &= world.turning.contains(&at);
             world.turning.push(at);
         });
     }
@@ -366,7 +368,7 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     for completion in &done[..turn.done_n] {
         let known = waits::completed(at, None, completion, came);
         if signalled == Some(false) {
-            check_signal(known, completion);
+            check_signal(at, known, completion);
         }
     }
     for completion in &done[..turn.done_n] {
@@ -382,18 +384,25 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
 }
 
 /// What a call outside of a turn decided must have told the host to turn.
-fn check_signal(wait: Option<usize>, completion: &awsgi_completion) {
+fn check_signal(reactor: usize, wait: Option<usize>, completion: &awsgi_completion) {
     let Some(wait) = wait else { return };
     let told = match completion.outcome {
-        AWSGI_CANCELLED => true,
+        AWSGI_CANCELLED => world(|world| !world.reactors[reactor].stepped),
         AWSGI_READY => world(|world| {
-            let first = world.waits[wait].set[completion.index as usize].waitable;
+            // Where several have to be ready, any of them may have been the one that counted. A
+            // step of this turn may have notified it.
+            let wait = &world.waits[wait];
+            let set = match wait.at_least {
+                1 => wait.set[completion.index as usize..][..1].to_vec(),
+                _ => wait.set.clone(),
+            };
             // Timers come by themselves; descriptors are told of by the kernel, and there may be a
             // thread between.
-            matches!(
-                world.waitable(first).map(|waitable| waitable.source),
-                Some(Source::Event { .. } | Source::Foreign { .. })
-            )
+            let is_told = |member: &awsgi_watch| {
+                let source = world.waitable(member.waitable).map(|waitable| waitable.source);
+                matches!(source, Some(Source::Event { .. } | Source::Foreign { .. }))
+            };
+            set.iter().all(is_told) && !world.reactors[reactor].stepped
         }),
         _ => false,
     };

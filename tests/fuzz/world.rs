@@ -34,6 +34,8 @@ pub struct Reactor {
     /// The time, where its host gives it, and what the turn that is under way was given.
     pub clock: u64,
     pub given: u64,
+    /// Steps ran in its last turn.
+    pub stepped: bool,
     pub hook: Box<Hook>,
     /// Another thread may have had it call the hook again since its last turn.
     pub noisy: bool,

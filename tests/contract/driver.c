@@ -184,6 +184,10 @@ void program_accepted(struct stream *stream)
 
 int program_ended(void)
 {
+    uint64_t now;
+
+    if (awsgi_reactor_now(reactor, &now) != AWSGI_E_STALE)
+        broken("the reactor was not freed", host.name);
     crews_end();
     kept_end();
     input_end();

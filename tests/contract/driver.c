@@ -155,6 +155,7 @@ bool program_turned(awsgi_turn *turned)
         else if (turned->done[i].outcome == AWSGI_READY)
             input = true;
     }
+    execute_kept();
     if (turned->changes_n != 0 || turned->done_n != 0)
         objects_report();
     if (input) {
@@ -183,7 +184,12 @@ void program_accepted(struct stream *stream)
 
 int program_ended(void)
 {
+    uint64_t now;
+
+    if (awsgi_reactor_now(reactor, &now) != AWSGI_E_STALE)
+        broken("the reactor was not freed", host.name);
     crews_end();
+    kept_end();
     input_end();
     objects_end();
     waits_end();

@@ -1,12 +1,15 @@
 //! The words in which scenarios are written.
 
+mod ending;
+mod lines;
+
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use super::ledger::{Broken, Ledger};
-use super::process::{Exit, Next, Process};
-use super::protocol::{Answer, Bits, Done, Event, Greeting, Outcome, Said, said};
+use super::process::Process;
+use super::protocol::{Answer, Bits, Done, Greeting, Outcome, Said};
 
 /// Why a scenario does not go on.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Driver {
     done: VecDeque<Done>,
     changes: VecDeque<Change>,
     spoken: VecDeque<String>,
+    /// Commands whose answers are awaited.
+    unanswered: VecDeque<String>,
     quitting: bool,
     barriers: usize,
     greeting: Greeting,
@@ -73,10 +78,11 @@ impl Driver {
             process,
             manner,
             until: Instant::now() + manner.limit,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(manner.faults),
             done: VecDeque::new(),
             changes: VecDeque::new(),
             spoken: VecDeque::new(),
+            unanswered: VecDeque::new(),
             quitting: false,
             barriers: 0,
             greeting: Greeting::default(),
@@ -197,6 +203,7 @@ impl Driver {
             let expected = format!("an answer to `{command}`");
             match self.read(&expected)? {
                 Said::Answer(answer) => {
+                    self.unanswered.pop_front();
                     self.ledger.answered(command, &answer)?;
                     return Ok(answer);
                 }
@@ -317,214 +324,6 @@ impl Driver {
             self.changes.drain(..).partition(|change| change.object == object);
         self.changes = others.into();
         its
-    }
-
-    // The end.
-
-    /// Has the driver close the reactor; what was outstanding is to be asked for.
-    pub fn quit(&mut self) -> Played {
-        self.ok("quit").map(drop)
-    }
-
-    /// Ends the driver's input, which is as quit.
-    pub fn end_input(&mut self) {
-        self.quitting = true;
-        self.ledger.quits();
-        self.process.end_input();
-    }
-
-    /// What every scenario ends with.
-    pub fn finish(&mut self) -> Played {
-        if !self.quitting {
-            self.barrier()?;
-            // One more than needed is allowed of a multishot wait.
-            let ledger = &self.ledger;
-            let needless = |done: &&Done| !(done.more && ledger.is_multishot(&done.wait));
-            if let Some(done) = self.done.iter().find(needless) {
-                return fail("nothing more", format!("`{}`", done.line));
-            }
-            self.done.clear();
-            let outstanding = self.ledger.outstanding();
-            self.quit()?;
-            let ledger = &self.ledger;
-            let closed: Vec<String> =
-                outstanding.into_iter().filter(|wait| ledger.ends_by_closing_alone(wait)).collect();
-            for wait in &closed {
-                self.ends(wait, Outcome::Closed)?;
-            }
-        }
-        while !self.ledger.is_freed() {
-            self.await_event("`freed`")?;
-        }
-        self.end_of_output()?;
-        match self.process.wait(self.until) {
-            Exit::Status(0) => Ok(()),
-            exit => fail("the exit status 0", format!("the driver {}", exit.words())),
-        }
-    }
-
-    /// The end after a fault: nobody knows what can still be done, so nothing is asked for. Nothing
-    /// crashes, hangs, or completes twice.
-    pub fn finish_after_fault(&mut self) -> Played {
-        self.write("quit");
-        self.end_input();
-        loop {
-            match self.process.read(self.until) {
-                Next::End => break,
-                Next::Silence => return self.hangs("the end of the driver"),
-                Next::Line(line) => {
-                    self.hear(&line);
-                    match said(&line) {
-                        // Some waits end as the reactor closes, or fail as others do.
-                        Some(Said::Event(Event::Done(done))) if done.outcome == Outcome::Failed => {
-                        }
-                        Some(Said::Event(Event::Freed)) => {}
-                        Some(Said::Event(event)) => self.ledger.happened(&event)?,
-                        Some(Said::Answer(_)) => {}
-                        None => return fail("a line of docs/contract.md", format!("`{line}`")),
-                    }
-                }
-            }
-        }
-        match self.process.wait(self.until) {
-            Exit::Status(0) => Ok(()),
-            Exit::Status(1) if !self.process.errors().trim().is_empty() => Ok(()),
-            exit => fail(
-                "the exit status 0, or 1 and a sentence on standard error",
-                format!("the driver {}", exit.words()),
-            ),
-        }
-    }
-
-    fn end_of_output(&mut self) -> Played {
-        match self.process.read(self.until) {
-            Next::End => Ok(()),
-            Next::Line(line) => {
-                self.hear(&line);
-                fail("nothing after `freed`", format!("`{line}`"))
-            }
-            Next::Silence => self.hangs("the end of the driver"),
-        }
-    }
-
-    // Lines.
-
-    /// Reads the lines that come before the first command.
-    pub fn greet(&mut self) -> Played<Greeting> {
-        let first = self.line("`contract 1`")?;
-        if first != "contract 1" {
-            return fail("`contract 1`, the version that this runner speaks", format!("`{first}`"));
-        }
-        let mut greeting = Greeting::default();
-        loop {
-            let line = self.line("`ready`")?;
-            if line == "ready" {
-                break;
-            }
-            if let Err(expected) = greeting.take(&line) {
-                return fail(expected, format!("`{line}`"));
-            }
-        }
-        if greeting.host.is_empty() || greeting.mode.is_empty() {
-            return fail("`host NAME` and `mode MODE` before `ready`", "`ready`");
-        }
-        self.greeting = greeting.clone();
-        Ok(greeting)
-    }
-
-    fn write(&mut self, line: &str) {
-        self.quitting |= line == "quit";
-        self.speak(format!("> {line}"));
-        self.process.write(line);
-    }
-
-    fn read(&mut self, expected: &str) -> Played<Said> {
-        let line = self.line(expected)?;
-        match said(&line) {
-            Some(Said::Answer(Answer::Unknown(why))) => {
-                fail(expected, format!("`unknown {why}`: the driver cannot do this"))
-            }
-            Some(said) => Ok(said),
-            None => fail(expected, format!("`{line}`, which is no line of docs/contract.md")),
-        }
-    }
-
-    fn line(&mut self, expected: &str) -> Played<String> {
-        match self.process.read(self.until) {
-            Next::Line(line) => {
-                self.hear(&line);
-                Ok(line)
-            }
-            Next::Silence => self.hangs(expected),
-            Next::End => match self.process.wait(self.until) {
-                Exit::Status(1)
-                    if self.manner.faults && !self.process.errors().trim().is_empty() =>
-                {
-                    Err(Stop::Fault)
-                }
-                exit => fail(expected, format!("its end: the driver {}", exit.words())),
-            },
-        }
-    }
-
-    fn hangs<T>(&mut self, expected: &str) -> Played<T> {
-        self.process.kill();
-        let limit = self.manner.limit.as_secs_f64();
-        fail(format!("{expected} within {limit} s"), "silence: the driver was killed")
-    }
-
-    fn await_event(&mut self, expected: &str) -> Played {
-        match self.read(expected)? {
-            Said::Event(event) => self.keep(event),
-            Said::Answer(answer) => fail(expected, format!("`{}`, unasked", answer.words())),
-        }
-    }
-
-    fn keep(&mut self, event: Event) -> Played {
-        if let Event::Done(Done { outcome: Outcome::Failed, .. }) = &event {
-            if self.manner.faults {
-                return Err(Stop::Fault);
-            }
-        }
-        self.ledger.happened(&event)?;
-        match event {
-            Event::Done(done) => self.done.push_back(done),
-            Event::Watch { object, bits } => {
-                self.changes.push_back(Change { object, bits: Some(bits) });
-            }
-            Event::Stop { object } => self.changes.push_back(Change { object, bits: None }),
-            Event::Freed | Event::Broken(_) => {}
-        }
-        Ok(())
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.speak(format!("< {line}"));
-    }
-
-    fn speak(&mut self, line: String) {
-        if self.manner.trace {
-            println!("  {line}");
-        }
-        if self.spoken.len() == SHOWN {
-            self.spoken.pop_front();
-        }
-        self.spoken.push_back(line);
-    }
-
-    /// The last lines that were spoken.
-    pub fn spoken(&self) -> Vec<String> {
-        self.spoken.iter().cloned().collect()
-    }
-
-    /// What the driver wrote to its standard error.
-    pub fn errors(&self) -> String {
-        self.process.errors()
-    }
-
-    /// Until when the scenario has time.
-    pub fn until(&self) -> Instant {
-        self.until
     }
 }
 

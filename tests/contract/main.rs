@@ -38,7 +38,7 @@ fn run(arguments: &Arguments) -> Result<Sum, String> {
     let mut sum = Sum::default();
     if arguments.list {
         for scenario in scenarios {
-            println!("{}", report::listed(scenario));
+            report::print(&report::listed(scenario));
         }
         return Ok(sum);
     }
@@ -48,13 +48,13 @@ fn run(arguments: &Arguments) -> Result<Sum, String> {
     play::all(&arguments.driver, manner, jobs(arguments), &scenarios, |scenario, verdict| {
         sum.add(&verdict);
         if arguments.table {
-            println!("{}", report::row(&host, scenario, &verdict));
+            report::print(&report::row(&host, scenario, &verdict));
         } else {
-            println!("{}", report::line(scenario, &verdict));
+            report::print(&report::line(scenario, &verdict));
         }
     });
     if !arguments.table {
-        println!("{}", sum.line(&host));
+        report::print(&sum.line(&host));
     }
     Ok(sum)
 }

@@ -9,6 +9,7 @@ use std::thread;
 use super::driver::{Driver, Manner, Played, Stop, fail};
 use super::process::Process;
 use super::protocol::Greeting;
+use super::report;
 use super::scenarios::Scenario;
 
 /// How a scenario went.
@@ -64,7 +65,7 @@ pub fn all(
                     scenarios.get(place).map(|scenario| (place, scenario))
                 } {
                     if manner.trace {
-                        println!("{}", scenario.name);
+                        report::print(scenario.name);
                     }
                     if sender.send((place, one(command, manner, scenario))).is_err() {
                         return;

@@ -1,5 +1,7 @@
 //! What the runner prints.
 
+use std::io::Write;
+
 use super::play::{Failure, Verdict};
 use super::scenarios::Scenario;
 
@@ -26,6 +28,13 @@ impl Sum {
     pub fn line(&self, host: &str) -> String {
         let Sum { passed, failed, not_applicable } = self;
         format!("{host}: {passed} pass, {failed} FAIL, {not_applicable} n/a")
+    }
+}
+
+/// Prints a line. Who reads no further, as `head` does, ends the run.
+pub fn print(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(1);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every host keeps the contract, and docs/hosts.md says so. `AWSGI_BLESS=1` writes that page.
 //!
 //! From outside, `AWSGI_TEST_HOSTS` chooses who takes part, by the names of their files or as `c` for
-//! all that are written in C. Then the page is left alone. `AWSGI_TEST_JOBS` is how many scenarios are
-//! played at the same time.
+//! all that are written in C. With `AWSGI_TEST_SHARE=3` each host plays every third scenario, and each
+//! scenario is played by every third host. Then the page is left alone.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -81,6 +81,16 @@ impl Host {
         chosen.split_whitespace().any(|name| name == stem || (is_c && name == "c"))
     }
 
+    /// The scenarios that it plays; none: all.
+    fn share(&self) -> Vec<String> {
+        let Some(share) = share() else { return Vec::new() };
+        let place = HOSTS.iter().position(|host| host.name == self.name).unwrap();
+        let list = c::succeed(runner().arg("--list"));
+        let scenarios = list.lines().filter(|line| !line.starts_with(' '));
+        let mine = scenarios.enumerate().filter(|(index, _)| (index + place) % share == 0);
+        mine.map(|(_, scenario)| scenario.to_owned()).collect()
+    }
+
     /// What is to be run.
     fn command(&self) -> Command {
         match self.driver {
@@ -106,8 +116,10 @@ impl Host {
         let driver = self.command();
         let mut runner = runner();
         // Most of them wait most of the time.
-        let jobs = std::env::var("AWSGI_TEST_JOBS").unwrap_or_else(|_| "6".to_owned());
-        runner.args(["--table", "--jobs", &jobs, "--timeout", "120"]);
+        runner.args(["--table", "--jobs", "6", "--timeout", "120"]);
+        for scenario in self.share() {
+            runner.args(["--only", &scenario]);
+        }
         runner.arg(driver.get_program()).args(driver.get_args());
         for (name, value) in driver.get_envs() {
             runner.env(name, value.map_or_else(OsString::new, Into::into));
@@ -140,9 +152,14 @@ fn results() -> &'static [Vec<Row>] {
     })
 }
 
+fn share() -> Option<usize> {
+    let share = std::env::var("AWSGI_TEST_SHARE").ok()?;
+    Some(share.parse().ok().filter(|share| *share > 0).expect("AWSGI_TEST_SHARE is a number"))
+}
+
 /// Only then can something be said of them together.
 fn all_take_part() -> bool {
-    HOSTS.iter().all(Host::takes_part)
+    HOSTS.iter().all(Host::takes_part) && share().is_none()
 }
 
 const INTRODUCTION: &str = "\

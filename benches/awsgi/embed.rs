@@ -2,7 +2,8 @@
 //!
 //! The loops are those of c-examples/hosts, compiled with benches/c/embed.c as their program.
 
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use crate::measure::{Bar, Better, Kind, Measure, Outcome, Sample, Side};
 use crate::programs::{self, Flags};
@@ -22,9 +23,35 @@ const HOSTS: [(&str, Flags); 11] = [
     ("watches", Flags::None),
 ];
 
-/// Runs a part of embed.c in a host.
+/// The hosts in other languages, which have programs of their own.
+const OTHERS: [&str; 2] = ["tokio", "asyncio"];
+
+/// Runs a part of embed.c, or of what does the same elsewhere, in a host.
 fn run(host: &str, part: &str, count: u64, events: u64) -> Outcome<Vec<f64>> {
-    programs::run(&programs::host(&HOSTS, host)?, part, count, events)
+    programs::numbers(&mut command(host, part, count, events)?)
+}
+
+fn command(host: &str, part: &str, count: u64, events: u64) -> Outcome<Command> {
+    let mut command = match host {
+        "tokio" => {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg("--tokio-host");
+            command
+        }
+        "asyncio" => {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let python = std::env::var("AWSGI_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+            let mut command = Command::new(python);
+            command.arg("-B").arg(root.join("benches/python/asyncio_host.py"));
+            command.env("PYTHONPATH", root.join("python"));
+            command.env("AWSGI_LIBRARY", programs::installed().join("libawsgi.so"));
+            command
+        }
+        _ => Command::new(programs::host(&HOSTS, host)?),
+    };
+    command.args([part, &count.to_string(), &events.to_string()]);
+    command.env_remove("LD_LIBRARY_PATH");
+    Ok(command)
 }
 
 const HOPS: u64 = 100_000;
@@ -74,9 +101,9 @@ macro_rules! latencies {
 
 latencies! {
     DEADLINE "deadline": "owned" "poll" "epoll_level" "epoll_edge" "libuv" "libevent" "libev" "glib"
-        "uv_streams" "queue" "watches";
+        "uv_streams" "queue" "watches" "tokio" "asyncio";
     NOTIFY "notify": "owned" "poll" "epoll_level" "epoll_edge" "libuv" "libevent" "libev" "glib"
-        "uv_streams" "queue" "watches";
+        "uv_streams" "queue" "watches" "tokio" "asyncio";
 }
 
 fn latency(host: &str, part: &str) -> Outcome<Sample> {
@@ -98,9 +125,8 @@ pub const IDLE: Measure = Measure {
 
 fn idle(_: Side) -> Outcome<Sample> {
     let mut running: Vec<(&str, Child)> = Vec::new();
-    for (host, _) in HOSTS {
-        let mut command = programs::command(&programs::host(&HOSTS, host)?, "idle", 0, 10);
-        running.push((host, command.stdout(Stdio::piped()).spawn()?));
+    for host in HOSTS.iter().map(|(host, _)| *host).chain(OTHERS) {
+        running.push((host, command(host, "idle", 0, 10)?.stdout(Stdio::piped()).spawn()?));
     }
     let (mut most, mut processor) = (0.0_f64, 0.0_f64);
     for (host, child) in running {

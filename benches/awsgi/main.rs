@@ -21,6 +21,7 @@ mod servers;
 mod sleepers;
 mod statistics;
 mod timer;
+mod tokio_host;
 mod tokio_timers;
 mod waiting;
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let done = match arguments.first().map(String::as_str) {
         Some("--bare-hyper") => bare_hyper::serve(),
         Some("--exchanges") => memory_exchange::host(&arguments[1..]),
+        Some("--tokio-host") => tokio_host::run(&arguments[1..]),
         Some("--tokio-timers") => tokio_timers::run(&arguments[1..]),
         Some("--sleepers") => sleepers::check(),
         Some(option) if option.starts_with('-') => {

@@ -66,6 +66,11 @@ pub fn host(hosts: &[(&str, Flags)], name: &str) -> Outcome<PathBuf> {
     Ok(directory().join(program(name)))
 }
 
+/// Where `make bench` installs our library.
+pub fn installed() -> PathBuf {
+    directory().join("install/usr/local/lib")
+}
+
 /// The program of a side.
 pub fn of(side: Side) -> Outcome<PathBuf> {
     path(match side {
@@ -77,17 +82,7 @@ pub fn of(side: Side) -> Outcome<PathBuf> {
 
 /// Runs a part of a program; answers the numbers that it prints.
 pub fn run(program: &Path, part: &str, count: u64, events: u64) -> Outcome<Vec<f64>> {
-    numbers(&mut command(program, part, count, events))
-}
-
-/// The command for a part of a program.
-pub fn command(program: &Path, part: &str, count: u64, events: u64) -> Command {
-    let mut command = Command::new(program);
-    command.args([part, &count.to_string(), &events.to_string()]);
-    // cargo names its own folders there, and the library that lies in them would be taken in place
-    // of the one that is installed.
-    command.env_remove("LD_LIBRARY_PATH");
-    command
+    numbers(Command::new(program).args([part, &count.to_string(), &events.to_string()]))
 }
 
 /// A sample of what a program prints: its figure, and how long its thread ran.
@@ -97,7 +92,8 @@ pub fn sample(said: &[f64]) -> Sample {
 
 /// Runs a command; answers the numbers that it prints.
 pub fn numbers(command: &mut Command) -> Outcome<Vec<f64>> {
-    // As `command` does, for those that others made.
+    // cargo names its own folders there, and the library that lies in them would be taken in place
+    // of the one that is installed.
     command.env_remove("LD_LIBRARY_PATH");
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     said(output).map_err(|error| format!("{command:?} {error}").into())
@@ -133,8 +129,7 @@ fn link(command: &mut Command, flags: Flags) -> Outcome<()> {
             command.args(words(ask.args(["--cflags", "--libs", package]))?);
         }
         Flags::Installed => {
-            let root = directory().join("install");
-            let libraries = root.join("usr/local/lib");
+            let (root, libraries) = (directory().join("install"), installed());
             let mut ask = Command::new("pkg-config");
             ask.args(["--cflags", "--libs", "awsgi"]);
             ask.env("PKG_CONFIG_PATH", libraries.join("pkgconfig"));

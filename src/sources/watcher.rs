@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -126,10 +126,16 @@ impl Poll {
     }
 }
 
+/// The place of the thread, which one takes.
+struct Sleeper {
+    poll: Poll,
+    taken: AtomicBool,
+}
+
 #[derive(Default)]
 struct Table {
     /// While something is watched, the thread's.
-    poll: Option<Arc<Poll>>,
+    sleeper: Option<Arc<Sleeper>>,
     watched: BTreeMap<u64, &'static Signal>,
     /// Whose signals are being raised: by one thread, and by those before it that are ending.
     raising: Vec<u64>,
@@ -200,39 +206,43 @@ impl Watcher {
     ) -> Result<Watched> {
         let mut table = self.lock();
         let name = table.last_name + 1;
-        match &table.poll {
-            Some(poll) => poll.add(selector, name)?,
-            None => {
-                let poll = Arc::new(Poll::new()?);
-                poll.add(selector, name)?;
-                self.start(&poll, spawn)?;
-                table.poll = Some(poll);
-            }
-        }
+        let sleeper = match &table.sleeper {
+            Some(sleeper) => Arc::clone(sleeper),
+            None => Arc::new(Sleeper { poll: Poll::new()?, taken: AtomicBool::new(false) }),
+        };
+        sleeper.poll.add(selector, name)?;
         // The thread looks for the name once it gets the lock.
         table.last_name = name;
         table.watched.insert(name, signal);
-        Ok(Watched { watcher: self, name, selector })
+        table.sleeper = Some(Arc::clone(&sleeper));
+        // A hook may take its time, and others do not wait for it.
+        drop(table);
+        let watched = Watched { watcher: self, name, selector };
+        // Not that somebody has asked for the thread: his hook may have promised one and made none.
+        if !sleeper.taken.load(Ordering::Acquire) {
+            self.start(&sleeper, spawn)?;
+        }
+        Ok(watched)
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&'static self, poll: &Arc<Poll>, spawn: Option<&Spawn>) -> Result<()> {
-        let its = Arc::clone(poll);
-        let body = move || self.run(&its);
-        let started = match spawn {
+    /// Has the thread made. Of several, one stays.
+    fn start(&'static self, sleeper: &Arc<Sleeper>, spawn: Option<&Spawn>) -> Result<()> {
+        let its = Arc::clone(sleeper);
+        let body = move || {
+            if !its.taken.swap(true, Ordering::AcqRel) {
+                self.run(&its.poll);
+            }
+        };
+        match spawn {
             Some(spawn) => spawn(Box::new(body), NAME),
             None => thread::spawn(NAME.to_owned(), body).map(drop).map_err(|error| {
                 Error::os("starting the watcher's thread (raise ulimit -u)", &error)
             }),
-        };
-        if started.is_err() {
-            // A hook may have made the thread and failed after that.
-            poll.end();
         }
-        started
     }
 
     /// The thread. It leaves nothing: whoever ended it has taken everything out of the table.
@@ -282,9 +292,9 @@ impl Watched {
             return Ok(());
         }
         let table = self.watcher.lock();
-        if let Some(poll) = &table.poll {
-            poll.add(selector, self.name)?;
-            poll.remove(self.selector);
+        if let Some(sleeper) = &table.sleeper {
+            sleeper.poll.add(selector, self.name)?;
+            sleeper.poll.remove(self.selector);
         }
         self.selector = selector;
         Ok(())
@@ -303,13 +313,13 @@ impl Drop for Watched {
         }
         let mut table = self.watcher.lock();
         // Closing it later does not remove it: a forked child may have it open, too.
-        if let Some(poll) = &table.poll {
-            poll.remove(self.selector);
+        if let Some(sleeper) = &table.sleeper {
+            sleeper.poll.remove(self.selector);
         }
         table.watched.remove(&self.name);
         if table.watched.is_empty() {
-            if let Some(poll) = table.poll.take() {
-                poll.end();
+            if let Some(sleeper) = table.sleeper.take() {
+                sleeper.poll.end();
             }
         }
         while table.raising.contains(&self.name) {

@@ -101,8 +101,8 @@ fn counting() -> (Spawn, Arc<AtomicUsize>, Arc<AtomicUsize>) {
 }
 
 /// The descriptors of the thread, for a look whether they are closed.
-fn poll_of(watcher: &Watcher) -> Weak<Poll> {
-    watcher.lock().poll.as_ref().map(Arc::downgrade).unwrap()
+fn sleeper_of(watcher: &Watcher) -> Weak<Sleeper> {
+    watcher.lock().sleeper.as_ref().map(Arc::downgrade).unwrap()
 }
 
 #[test]
@@ -148,17 +148,17 @@ fn the_thread_ends_with_the_last_selector_and_starts_again_with_the_next() {
     for round in 1..=3 {
         let (mut first, mut second) = (Reactor::new(), Reactor::new());
         let one = watcher.watch(first.signal, first.selector.fd(), Some(&spawn)).unwrap();
-        let two = watcher.watch(second.signal, second.selector.fd(), Some(&spawn)).unwrap();
-        assert_eq!(made.load(Ordering::SeqCst), round);
-        let poll = poll_of(watcher);
         first.write();
         first.woken();
+        let two = watcher.watch(second.signal, second.selector.fd(), Some(&spawn)).unwrap();
+        assert_eq!(made.load(Ordering::SeqCst), round);
+        let sleeper = sleeper_of(watcher);
         drop(one);
         second.write();
         second.woken();
         drop(two);
         until("the thread ended", || running.load(Ordering::SeqCst) == 0);
-        assert!(poll.upgrade().is_none());
+        assert!(sleeper.upgrade().is_none());
     }
 }
 
@@ -183,10 +183,61 @@ fn a_thread_that_the_host_does_not_give_is_reported_and_can_be_asked_for_again()
     });
     let refused = watcher.watch(reactor.signal, reactor.selector.fd(), Some(&none)).err().unwrap();
     assert_eq!((refused.status(), refused.message()), (Status::Limit, "no thread left"));
-    assert!(watcher.lock().poll.is_none() && watcher.lock().watched.is_empty());
+    assert!(watcher.lock().sleeper.is_none() && watcher.lock().watched.is_empty());
     let _watched = watcher.watch(reactor.signal, reactor.selector.fd(), None).unwrap();
     reactor.write();
     reactor.woken();
+}
+
+#[test]
+fn a_thread_that_one_host_promised_and_did_not_make_is_made_by_the_next() {
+    let watcher = fresh();
+    let (mut deceived, mut good) = (Reactor::new(), Reactor::new());
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let keeps = Arc::clone(&kept);
+    let lying: Spawn = Arc::new(move |body: Box<dyn FnOnce() + Send>, _: &str| {
+        keeps.lock().unwrap().push(body);
+        Ok(())
+    });
+    let _its = watcher.watch(deceived.signal, deceived.selector.fd(), Some(&lying)).unwrap();
+    let (spawn, made, running) = counting();
+    let _ours = watcher.watch(good.signal, good.selector.fd(), Some(&spawn)).unwrap();
+    for reactor in [&mut good, &mut deceived] {
+        reactor.write();
+        reactor.woken();
+    }
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+    // One that comes so late finds the place taken, and leaves at once.
+    let late = kept.lock().unwrap().pop().unwrap();
+    late();
+    assert_eq!(running.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_hook_that_takes_its_time_keeps_no_other_host_waiting() {
+    let watcher = fresh();
+    let (slow, mut good) = (Reactor::new(), Reactor::new());
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (begun, released) = (Mutex::new(begun), Mutex::new(released));
+    let blocking: Spawn = Arc::new(move |body: Box<dyn FnOnce() + Send>, _: &str| {
+        begun.lock().unwrap().send(()).unwrap();
+        released.lock().unwrap().recv().unwrap();
+        std::thread::spawn(body);
+        Ok(())
+    });
+    std::thread::scope(|scope| {
+        let (signal, selector) = (slow.signal, slow.selector.fd());
+        let waiting = scope.spawn(move || {
+            drop(watcher.watch(signal, selector, Some(&blocking)).unwrap());
+        });
+        begins.recv().unwrap();
+        let _ours = watcher.watch(good.signal, good.selector.fd(), None).unwrap();
+        good.write();
+        good.woken();
+        release.send(()).unwrap();
+        waiting.join().unwrap();
+    });
 }
 
 #[test]
@@ -198,7 +249,7 @@ fn a_selector_that_the_kernel_refuses_is_reported_and_leaves_nothing() {
     let refused = watcher.watch(reactor.signal, file.as_raw_fd(), Some(&spawn)).err().unwrap();
     assert_eq!((refused.status(), refused.errno()), (Status::Os, libc::EPERM));
     assert!(refused.message().contains("epoll_ctl"), "{refused}");
-    assert!(watcher.lock().poll.is_none() && watcher.lock().watched.is_empty());
+    assert!(watcher.lock().sleeper.is_none() && watcher.lock().watched.is_empty());
     assert_eq!(made.load(Ordering::SeqCst), 0);
 }
 
@@ -289,7 +340,7 @@ fn many_reactors_that_come_and_go_on_several_threads_leave_nothing() {
     until("every thread ended", || running.load(Ordering::SeqCst) == 0);
     assert!(made.load(Ordering::SeqCst) >= 1);
     let table = watcher.lock();
-    assert!(table.poll.is_none() && table.watched.is_empty() && table.raising.is_empty());
+    assert!(table.sleeper.is_none() && table.watched.is_empty() && table.raising.is_empty());
     assert_eq!(table.last_name, 4 * ROUNDS as u64);
 }
 

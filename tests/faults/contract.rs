@@ -62,7 +62,13 @@ const FAULTS: &[Fault] = &[
         hosts: &["owned", "poll", "epoll_edge", "queue"],
     },
     Fault { calls: "eventfd2", error: "EMFILE", on: None, at: &["1", "2", "3"], hosts: &HOSTS },
-    Fault { calls: "timerfd_create", error: "EMFILE", on: None, at: &["1"], hosts: &["libuv"] },
+    Fault {
+        calls: "timerfd_create",
+        error: "EMFILE",
+        on: None,
+        at: &["1"],
+        hosts: &["epoll_level"],
+    },
     Fault {
         calls: "timerfd_settime",
         error: "ENOMEM",
@@ -89,14 +95,7 @@ const FAULTS: &[Fault] = &[
         error: "EINTR",
         on: Some("anon_inode:[eventfd]"),
         at: &["1+2", "2+2", "3+3"],
-        hosts: &HOSTS,
-    },
-    Fault {
-        calls: "read",
-        error: "EINTR",
-        on: Some("anon_inode:[timerfd]"),
-        at: &["1+2", "2+2"],
-        hosts: &["epoll_level"],
+        hosts: &["poll", "epoll_edge", "libuv", "watches"],
     },
     // The first is the driver's, for its input.
     Fault {
@@ -176,7 +175,9 @@ fn the_kernel_may_refuse_a_call_in_any_scenario() {
                     writeln!(wrong, "{host}, {calls} {error} at {when}:\n{failed}").unwrap();
                 }
             }
-            assert!(injected > 0, "{host}: {} is never called", fault.calls);
+            if injected == 0 {
+                writeln!(wrong, "{host}: {} is never called", fault.calls).unwrap();
+            }
             println!("{host}: {} {}: {injected}", fault.calls, fault.error);
         }
     }

@@ -66,12 +66,15 @@ impl Shell {
     /// Closes the descriptor, unless it is not ours any more: the host has its number, and one that has
     /// closed it may have opened another file there, or another thread of it may have.
     pub(crate) fn end(self, selector: RawFd) {
-        // No other epoll holds the selector.
-        // SAFETY: takes no event; a descriptor that is none, or another file, is refused.
-        let removed = unsafe {
-            libc::epoll_ctl(self.fd(), libc::EPOLL_CTL_DEL, selector, std::ptr::null_mut())
+        let remove = || {
+            // SAFETY: takes no event; a descriptor that is none, or another file, is refused.
+            unsafe {
+                libc::epoll_ctl(self.fd(), libc::EPOLL_CTL_DEL, selector, std::ptr::null_mut())
+            }
         };
-        if removed < 0 {
+        // No other epoll holds the selector. What is refused for want of something else may succeed
+        // when it is tried again; another file never does.
+        if remove() < 0 && remove() < 0 {
             let _ = self.epoll.into_raw_fd();
         }
     }

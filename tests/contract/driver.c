@@ -156,6 +156,10 @@ bool program_turned(awsgi_turn *turned)
             input = true;
     }
     execute_kept();
+    if (object_refused()) {
+        (void)fprintf(stderr, "%s: the host has refused a stream\n", host.name);
+        exit(1);
+    }
     if (turned->changes_n != 0 || turned->done_n != 0)
         objects_report();
     if (input) {

@@ -95,6 +95,7 @@ awsgi_status object_own(const char *name, bool once);
 /* The answer comes when the host has accepted it; until then no command is executed. */
 awsgi_status object_stream(const char *name, uint16_t port);
 bool object_awaited(void);
+bool object_refused(void);
 void object_accepted(struct stream *stream);
 
 awsgi_status object_put(struct object *object);

@@ -27,7 +27,8 @@ static awsgi_waitable event;
 static void tell(void)
 {
     if (descriptor >= 0)
-        (void)eventfd_write(descriptor, 1);         /* it can fail only if the loop was told already */
+        while (eventfd_write(descriptor, 1) != 0 && errno == EINTR)
+            continue;                               /* else it can fail only if the loop was told already */
     else
         (void)awsgi_notify(event, AWSGI_READABLE);  /* stale, when the reactor is closed */
 }
@@ -92,7 +93,8 @@ void input_take(void)
     uint64_t value;
 
     if (descriptor >= 0)
-        (void)eventfd_read(descriptor, &value);
+        while (eventfd_read(descriptor, &value) != 0 && errno == EINTR)
+            continue;
     else
         (void)awsgi_waitable_take(event, &value);
 }

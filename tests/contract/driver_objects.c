@@ -136,6 +136,14 @@ bool object_awaited(void)
     return awaited != NULL;
 }
 
+/* Nobody says it, but then the host has closed its end. */
+bool object_refused(void)
+{
+    char byte;
+
+    return awaited != NULL && recv(awaited->far, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void object_accepted(struct stream *stream)
 {
     if (awaited == NULL) {

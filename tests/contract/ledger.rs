@@ -53,6 +53,8 @@ struct Object {
     unread: u64,
     /// Its other side is closed.
     ended: bool,
+    /// Threads that report it.
+    crews: Vec<String>,
 }
 
 /// What was promised and is not fulfilled yet.
@@ -92,6 +94,7 @@ impl Ledger {
                     reported: false,
                     unread: 0,
                     ended: false,
+                    crews: Vec::new(),
                 };
                 self.objects.insert((*name).to_owned(), object);
             }
@@ -107,6 +110,14 @@ impl Ledger {
                     object.reported = true;
                     object.unread += u64::from(words[0] == "put");
                     object.ended |= words[0] == "hangup";
+                    if words[0] == "threads" && ok {
+                        object.crews.push(words[1].to_owned());
+                    }
+                }
+            }
+            ("join", Some(name)) => {
+                for object in self.objects.values_mut() {
+                    object.crews.retain(|crew| crew != name);
                 }
             }
             ("take", Some(name)) => {
@@ -249,7 +260,7 @@ impl Ledger {
             return broken("no change that changes nothing", format!("{got} for the same again"));
         }
         object.watched = Some(bits);
-        object.reported = object.unread > 0 || object.ended;
+        object.reported = object.unread > 0 || object.ended || !object.crews.is_empty();
         Ok(())
     }
 

@@ -108,6 +108,12 @@ fn what_is_watched_is_stopped_before_the_end() {
     // The one report of such a host ends its watch.
     let reported = [once.as_slice(), &["> put F", "ok"], &QUIT].concat();
     assert_eq!(told(&reported), None);
+    // That may be one of a thread's, as long as it runs.
+    let threads = ["> foreign F once", "ok", "> threads T 4 25 F READABLE", "ok"];
+    let (watch, join) = (["watch F READABLE"], ["> join T", "ok"]);
+    let reported = [threads.as_slice(), &watch, &join, &QUIT].concat();
+    assert_eq!(told(&reported), None);
+    breaks(&[threads.as_slice(), &join, &watch].concat(), &QUIT, "`stop F` before `freed`");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "cli")]
+mod contract;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

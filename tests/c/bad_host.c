@@ -12,7 +12,7 @@ typedef struct bad_host bad_host;
 struct bad_host {
     awsgi_reactor *reactor;
     good_host *good;
-    void (*in_hook)(bad_host *b);
+    void (*_Atomic in_hook)(bad_host *b);           /* the watcher's thread may look while it is set */
     atomic_int wakes;
     sem_t inside, may_leave;
     awsgi_waitable event, pipe, object, timer;
@@ -25,9 +25,11 @@ static void wake(void *data)
 {
     bad_host *b = data;
 
+    void (*in_hook)(bad_host *) = b->in_hook;
+
     (void)atomic_fetch_add(&b->wakes, 1);
-    if (b->in_hook != NULL)
-        b->in_hook(b);
+    if (in_hook != NULL)
+        in_hook(b);
 }
 
 /* A reactor with one waitable of each kind, and no wait. */

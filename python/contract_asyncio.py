@@ -32,6 +32,7 @@ class Driver:
         self.budget, self.room = 0, 64
         self.unread, self.lines = b"", collections.deque()
         self.batch, self.executing, self.reporting = 1, False, False
+        self.kept = None, None      # a wait, and the command for its next completion
         self.ended = self.loop.create_future()
         self.loop.add_reader(0, self.read)
 
@@ -70,7 +71,7 @@ class Driver:
             if function is None:
                 raise ValueError("no such command")
             answer = function(*words)
-            if name != "batch":
+            if name not in ("batch", "when"):
                 say("ok" if answer is None else "ok %s" % answer)
         except awsgi.Error as error:
             say("error " + error.status.replace("AWSGI_E_", ""))
@@ -160,8 +161,14 @@ class Driver:
             ended += ["%d:%s" % (member.index, bits_in_words(member.ready)) for member in result.members]
             say(" ".join(ended))
             self.something_came()
+            if self.kept[0] == name:
+                line, self.kept = self.kept[1], (None, None)
+                self.command(line)
 
         self.waits[name] = self.reactor.start(members, deliver, at_least=at_least, **options)
+
+    def do_when(self, name, *command):
+        self.kept = name, " ".join(command)
 
     def do_cancel(self, name):
         self.waits[name].cancel()

@@ -60,7 +60,7 @@ stages() {
             ;;
         124 | 137)
             failed=$((failed + 1))
-            stage_line "FAILED  it hung, and was ended after $took s"
+            stage_line "FAILED  it had not ended after $took s, and was ended"
             ;;
         *)
             failed=$((failed + 1))

@@ -285,6 +285,15 @@ fn what_threads_raise_is_seen() {
     c::run(&c::host("uv_streams", &program), &[]);
 }
 
+/// Before the first turn, and in completions: where nothing but the host's own care has it turn.
+#[test]
+fn what_a_program_begins_needs_nobody_else_to_wake_the_host() {
+    let program = header::root().join("tests/hosts/alone.c");
+    for name in HOSTS {
+        c::run(&c::host(name, &program), &[]);
+    }
+}
+
 #[test]
 fn every_host_is_built_and_in_the_table() {
     let makefile = header::read("c-examples/Makefile");

@@ -174,7 +174,7 @@ class Reactor:
         for completion in self._done[0 : turn.done_n]:
             wait = self._waits.get(completion.user_data)
             if wait is not None:
-                self._due.append((wait._deliver, (self._result(wait, completion),)))
+                self._due.append((wait._tell, (self._result(wait, completion),)))
         if turn.flags & lib.AWSGI_TURN_CLOSED:
             self._due.append((self._end, ()))
         self._tell()
@@ -265,4 +265,7 @@ class Reactor:
                     if turn.flags & lib.AWSGI_TURN_CLOSED:
                         break
                 lib.awsgi_reactor_free(self._pointer)
+            # Tasks that still wait are collected with us, and would forget what is gone.
+            for wait in self._waits.values():
+                wait._ended = True
             warnings.warn("an awsgi.Reactor was not closed", ResourceWarning, source=self)

@@ -11,7 +11,7 @@ from .waitable import Waitable
 class Wait:
     """A wait that was started. All of it belongs to the reactor's thread."""
 
-    __slots__ = ("_reactor", "_key", "_token", "_set", "_deliver", "_ended")
+    __slots__ = ("_reactor", "_key", "_token", "_set", "_deliver", "_ended", "_forgotten")
 
     def __init__(self, reactor, key, waitables, deliver):
         self._reactor = reactor
@@ -20,6 +20,7 @@ class Wait:
         self._set = waitables
         self._deliver = deliver
         self._ended = False
+        self._forgotten = False
 
     @property
     def ended(self):
@@ -33,8 +34,13 @@ class Wait:
     def forget(self):
         """Removes it: nothing more comes of it, nor what is queued. StaleError once it has completed."""
         check(lib.awsgi_wait_forget(self._token))
-        self._ended = True
+        self._ended = self._forgotten = True
         self._reactor._waits.pop(self._key, None)
+
+    def _tell(self, result):
+        # What the same turn has returned may have been forgotten by what was told before.
+        if not self._forgotten:
+            self._deliver(result)
 
     def rearm(self):
         """Has a multishot wait look again, if its waitable was not drained."""

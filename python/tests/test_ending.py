@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import socket
+import sys
 import unittest
 import warnings
 
@@ -117,6 +118,24 @@ class Forgotten(unittest.TestCase):
                 asyncio.run(forget())
                 gc.collect()
         self.assertEqual(os.listdir("/proc/self/fd"), before)
+
+    def test_a_task_that_is_left_behind_with_its_loop_complains_of_nothing(self):
+        tasks, complaints, loop = [], [], asyncio.new_event_loop()
+
+        async def leave():
+            reactor = awsgi.Reactor()
+            tasks.append(asyncio.ensure_future(reactor.wait(reactor.event())))
+            await asyncio.sleep(0)
+
+        loop.set_exception_handler(lambda loop, context: None)      # asyncio tells of the task itself
+        loop.run_until_complete(leave())
+        loop.close()
+        self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
+        sys.unraisablehook = lambda failure: complaints.append(repr(failure.exc_value))
+        with self.assertWarns(ResourceWarning):
+            tasks.clear()
+            gc.collect()
+        self.assertEqual(complaints, [])
 
     def test_one_that_cannot_be_made_leaves_nothing(self):
         self.assertRaises(RuntimeError, awsgi.Reactor)

@@ -122,6 +122,19 @@ class Started(ReactorTest):
         await soon(self.reactor.wait(timeout=0))
         self.assertTrue(wait.ended)
 
+    async def test_what_another_completion_of_the_turn_forgets_does_not_come(self):
+        first, second = self.reactor.event(), self.reactor.event()
+        self.reactor.start([first], lambda result: forgotten.forget())
+        forgotten = self.reactor.start([second], self.fail, multishot=True)
+        with self.reactor.watch(second) as watch:
+            self.reactor.start([first], lambda result: watch.close())
+            first.notify()
+            second.notify()
+            await soon(self.reactor.wait(timeout=0))
+            with self.assertRaises(StopAsyncIteration):
+                await soon(watch.__anext__())
+        self.assertEqual(self.reactor.stats()["waits"], 0)
+
     async def test_a_completion_may_turn_start_and_close(self):
         events, told = [self.reactor.event() for _ in range(3)], []
 

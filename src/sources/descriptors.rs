@@ -125,8 +125,8 @@ fn remedy(fd: RawFd, error: &io::Error) -> Remedy {
         Some(libc::ELOOP | libc::EINVAL) => Remedy::Refuse(Error::new(
             Status::Nesting,
             format!(
-                "descriptor {fd} watches this reactor, directly or through others: wait for what \
-                 it holds instead"
+                "descriptor {fd} watches this reactor, directly or through others, or loops are \
+                 nested deeper than the kernel follows them: wait for what it holds instead"
             ),
         )),
         Some(libc::EBADF) => Remedy::Refuse(Error::os(

@@ -554,10 +554,10 @@ static void the_watcher_starts_with_the_first_descriptor(void)
     CHECK(write(ends[1], "x", 1) == 1);
     CHECK(next(&first).user_data == 2);
 
-    /* One that runs, as this has shown, is enough for this reactor and the others. */
+    /* One is enough for this reactor and the others: a second, if it had not begun yet, ends at once. */
     (void)check_wait(second.reactor, descriptor_of(&second, ends[0], 0), AWSGI_READABLE, 3);
     (void)check_wait(first.reactor, descriptor_of(&first, ends[1], 0), AWSGI_WRITABLE, 4);
-    CHECK(first.spawns == 1 && second.spawns == 0);
+    CHECK(first.spawns == 1 && second.spawns <= 1);
     CHECK(next(&first).user_data == 4);
     CHECK(next(&second).user_data == 3);
 
@@ -567,6 +567,7 @@ static void the_watcher_starts_with_the_first_descriptor(void)
     CHECK(next(&second).user_data == 5);
     close_host(&second);
     CHECK(pthread_join(first.thread, NULL) == 0);
+    CHECK(second.spawns == 0 || pthread_join(second.thread, NULL) == 0);
     (void)close(ends[0]);
     (void)close(ends[1]);
 }

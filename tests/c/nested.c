@@ -286,11 +286,47 @@ static void one_reactor_hosts_another(void)
     close_host(&h);
 }
 
+/* Each nested reactor is two epolls, and the kernel follows five: the next is refused, and disturbs none. */
+static void reactors_can_be_nested_too_deeply(void)
+{
+    awsgi_reactor *outer = check_reactor();
+    host inner[3];
+    awsgi_waitable waitable[3];
+    awsgi_wait_spec spec = AWSGI_WAIT_SPEC_INIT;
+    awsgi_watch set;
+    awsgi_wait wait;
+    char why[256];
+    int fd;
+
+    for (int i = 0; i < 3; i++) {
+        awsgi_reactor *holder = i == 0 ? outer : inner[i - 1].reactor;
+
+        open_host(&inner[i], 0, 0, 0, 16);
+        OK(awsgi_reactor_fd(inner[i].reactor, &fd));
+        OK(awsgi_waitable_descriptor(holder, fd, 0, &waitable[i]));
+        set = check_watch(waitable[i], AWSGI_READABLE);
+        spec.set = &set;
+        spec.count = 1;
+        ANSWERS(i < 2 ? AWSGI_OK : AWSGI_E_NESTING, awsgi_wait_start(holder, &spec, &wait));
+    }
+    OK(awsgi_last_error(why, sizeof why, NULL, NULL));
+    CHECK(strstr(why, "deeper") != NULL);
+    (void)check_start(inner[1].reactor, NULL, 0, 0, 0, AWSGI_NOW, 1);
+    CHECK(check_next(outer).outcome == AWSGI_READY);
+    check_turned t;
+    check_turn(inner[0].reactor, &t, 0);
+    CHECK(t.turn.done_n == 1 && t.done[0].outcome == AWSGI_READY);
+    check_free(outer);
+    for (int i = 0; i < 3; i++)
+        close_host(&inner[i]);
+}
+
 int main(void)
 {
     static const uint32_t budgets[] = { 1, 2, 3, 0 };
 
     one_reactor_hosts_another();
+    reactors_can_be_nested_too_deeply();
     for (uint32_t edges = 0; edges < 2; edges++) {
         for (size_t i = 0; i < sizeof budgets / sizeof budgets[0]; i++) {
             uint32_t how = edges ? EPOLLET : 0;

@@ -155,6 +155,7 @@ bool program_turned(awsgi_turn *turned)
         else if (turned->done[i].outcome == AWSGI_READY)
             input = true;
     }
+    execute_kept();
     if (object_refused()) {
         (void)fprintf(stderr, "%s: the host has refused a stream\n", host.name);
         exit(1);
@@ -187,7 +188,12 @@ void program_accepted(struct stream *stream)
 
 int program_ended(void)
 {
+    uint64_t now;
+
+    if (awsgi_reactor_now(reactor, &now) != AWSGI_E_STALE)
+        broken("the reactor was not freed", host.name);
     crews_end();
+    kept_end();
     input_end();
     objects_end();
     waits_end();

@@ -49,6 +49,11 @@ void input_end(void);
 
 /* Executes one command, and answers it. */
 void execute(char *line);
+/* Executes the command that was kept for a completion, if that has come. */
+void execute_kept(void);
+/* A wait has completed. */
+void kept_for(const char *wait);
+void kept_end(void);
 
 /* ---- driver_threads.c ---- */
 

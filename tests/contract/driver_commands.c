@@ -287,6 +287,53 @@ static void do_stats(char **words)
     putchar('\n');
 }
 
+/* What `when` keeps: a command, and the wait whose next completion it is for. */
+static struct {
+    char *wait, *line;
+    bool due;
+} kept;
+
+void kept_end(void)
+{
+    free(kept.wait);
+    free(kept.line);
+    kept.wait = kept.line = NULL;
+    kept.due = false;
+}
+
+void kept_for(const char *wait)
+{
+    kept.due = kept.due || (kept.wait != NULL && strcmp(kept.wait, wait) == 0);
+}
+
+void execute_kept(void)
+{
+    char *line = kept.line;
+
+    if (!kept.due)
+        return;
+    kept.line = NULL;
+    kept_end();                                     /* the command may be another `when` */
+    execute(line);
+    free(line);
+}
+
+/* when W COMMAND...: the answer is that of the command. */
+static void do_when(char **words)
+{
+    size_t length = 1;
+
+    kept_end();
+    for (size_t i = 2; words[i] != NULL; i++)
+        length += strlen(words[i]) + 1;
+    kept.wait = must(strdup(words[1]));
+    kept.line = must(calloc(length, 1));
+    for (size_t i = 2; words[i] != NULL; i++) {
+        strcat(kept.line, words[i]);
+        strcat(kept.line, " ");
+    }
+}
+
 static void do_quit(char **words)
 {
     (void)words;
@@ -315,6 +362,7 @@ static const struct command {
     { "rearm", 1, 1, do_with_wait },
     { "notify", 2, 2, do_notify },
     { "notify_closed", 2, 2, do_notify },
+    { "when", 2, SIZE_MAX, do_when },
     { "threads", 5, 5, do_threads },
     { "join", 1, 1, do_join },
     { "stall", 1, 1, do_stall },

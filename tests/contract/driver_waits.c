@@ -118,6 +118,7 @@ void wait_completed(const awsgi_completion *completion)
         || (members != 0 && (ready[0].index != completion->index || ready[0].ready != completion->ready)))
         broken("a completion that differs from its members", wait->name);
     free(ready);
+    kept_for(wait->name);
     if (!(completion->flags & AWSGI_MORE))
         wait->state = OVER;
 }

@@ -75,6 +75,9 @@ impl Ledger {
 
     /// A command was answered.
     pub fn answered(&mut self, command: &str, answer: &Answer) -> Result<(), Broken> {
+        // What was executed in a completion.
+        let kept = command.strip_prefix("when ").and_then(|rest| rest.split_once(' '));
+        let command = kept.map_or(command, |(_, kept)| kept);
         let words: Vec<&str> = command.split(' ').collect();
         let ok = matches!(answer, Answer::Ok(_));
         match (words[0], words.get(1)) {

@@ -7,6 +7,8 @@ use super::scenarios::Scenario;
 
 /// How much of a driver's standard error is shown.
 const ERRORS: usize = 40;
+/// How many characters of a line are shown.
+const LINE: usize = 1000;
 
 /// The sum of a run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,21 +72,29 @@ pub fn listed(scenario: &Scenario) -> String {
 }
 
 pub fn sentence(failure: &Failure) -> String {
-    format!("expected {}, got {}", failure.expected, failure.got)
+    format!("expected {}, got {}", cut(&failure.expected), cut(&failure.got))
+}
+
+/// As much of a line as people read: who breaks the protocol may write one without an end.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}... ({} bytes)", &line[..end], line.len()),
+        None => line.to_owned(),
+    }
 }
 
 /// What was spoken last, and what the driver wrote to its standard error, each line below the other.
 pub fn details(failure: &Failure) -> String {
     let mut text = String::new();
     for line in &failure.spoken {
-        text.push_str(&format!("\n    {line}"));
+        text.push_str(&format!("\n    {}", cut(line)));
     }
     let errors: Vec<&str> = failure.errors.lines().collect();
     if !errors.is_empty() {
         text.push_str("\n    its standard error:");
     }
     for line in errors.iter().take(ERRORS) {
-        text.push_str(&format!("\n      {line}"));
+        text.push_str(&format!("\n      {}", cut(line)));
     }
     if errors.len() > ERRORS {
         text.push_str(&format!("\n      ... and {} lines more", errors.len() - ERRORS));

@@ -185,6 +185,13 @@ fn a_driver_that_speaks_garbage_is_found() {
 }
 
 #[test]
+fn a_line_without_an_end_is_found_and_not_shown_to_its_end() {
+    let run = run(&["--timeout", "20", "--only", "cancel"], "speaks at length");
+    assert_eq!(run.status, Some(1));
+    assert!(run.out.contains("got `okay okay") && run.out.len() < 10_000, "{}", run.out.len());
+}
+
+#[test]
 fn a_host_that_is_never_idle_is_found() {
     found("turns all the time", "idle with a foreign object that nobody wants", &["turns at most"]);
 }

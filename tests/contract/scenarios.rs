@@ -2,6 +2,7 @@
 
 mod arming;
 mod bad_reports;
+mod chains;
 mod deadlines;
 mod descriptors;
 mod ending;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<&'static Scenario> {
         sets::SCENARIOS,
         deadlines::SCENARIOS,
         ending::SCENARIOS,
+        chains::SCENARIOS,
         multishot::SCENARIOS,
         descriptors::SCENARIOS,
         sockets::SCENARIOS,

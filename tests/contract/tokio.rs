@@ -38,6 +38,8 @@ struct Program {
     objects: Objects,
     waits: Waits,
     threads: HashMap<String, Vec<JoinHandle<Result<()>>>>,
+    /// A wait, and the command for its next completion.
+    kept: Option<(String, String)>,
     /// Of the turns that follow.
     turn: Turn,
 }
@@ -73,6 +75,7 @@ async fn host() -> Result<()> {
         objects: Objects::default(),
         waits: Waits::default(),
         threads: HashMap::new(),
+        kept: None,
         turn: Turn::default(),
     }));
     let reading = spawn_local(read(Rc::clone(&program), input));
@@ -88,8 +91,13 @@ async fn host() -> Result<()> {
         for change in changes.drain(..) {
             program.objects.apply(&change);
         }
+        let mut due = false;
         for completion in done.drain(..) {
-            program.waits.tell(&reactor, &completion)?;
+            let name = program.waits.tell(&reactor, &completion)?;
+            due |= program.kept.as_ref().is_some_and(|(wait, _)| *wait == name);
+        }
+        if let Some((_, line)) = program.kept.take_if(|_| due) {
+            program.execute(&line);
         }
         if report.completions + report.changes > 0 {
             program.objects.report()?;

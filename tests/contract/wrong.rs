@@ -115,6 +115,7 @@ impl Driver {
             "dies" => std::process::abort(),
             "exits" => std::process::exit(3),
             "speaks garbage" => return "okay".into(),
+            "speaks at length" => return "okay ".repeat(1 << 20),
             "answers twice" => say("ok"),
             "is lost for words" => return "unknown what that is".into(),
             _ => {}

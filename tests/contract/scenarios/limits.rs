@@ -14,6 +14,12 @@ pub const SCENARIOS: &[Scenario] = &[
         play: |driver| in_order(driver, &["budget 1"]),
     },
     Scenario {
+        name: "budget exhausted by what nobody waits for",
+        about: "a turn may return nothing and leave work: the host turns again",
+        needs: &["budget", "threads"],
+        play: for_nobody,
+    },
+    Scenario {
         name: "room for one completion",
         about: "more is ready than fits into a turn: all of it comes, in order of readiness",
         needs: BUDGET,
@@ -68,6 +74,21 @@ fn in_order(driver: &mut Driver, limits: &[&str]) -> Played {
     }
     driver.ok("budget 0")?;
     driver.ok("room 64").map(drop)
+}
+
+/// Only the last of what threads notified has a wait.
+fn for_nobody(driver: &mut Driver) -> Played {
+    const COUNT: usize = 20;
+    driver.ok("budget 1")?;
+    let mut commands = Vec::new();
+    for place in 0..COUNT {
+        driver.ok(&format!("event E{place}"))?;
+        commands.push(format!("threads T{place} 1 1 E{place} READABLE"));
+        commands.push(format!("join T{place}"));
+    }
+    driver.ok(&format!("wait W any E{}:READABLE", COUNT - 1))?;
+    driver.batch(&commands)?;
+    driver.ready("W", "0:READABLE")
 }
 
 fn mixed(driver: &mut Driver) -> Played {

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Scenario;
+use super::sockets::connect;
 use crate::driver::{Driver, Played, fail};
 use crate::protocol::Outcome::TimedOut;
 
@@ -43,6 +44,30 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "an object that stays ready costs no turns when nobody waits for it",
         needs: &["foreign"],
         play: idle_unwanted,
+    },
+    Scenario {
+        name: "idle with a pipe that nobody wants",
+        about: "what stays readable, or is closed, costs no turns when nobody waits for it",
+        needs: &["descriptors"],
+        play: idle_pipes,
+    },
+    Scenario {
+        name: "idle with a socket that can be written",
+        about: "which somebody waited for once, and now only to read",
+        needs: &["socket", "descriptors"],
+        play: idle_socket,
+    },
+    Scenario {
+        name: "idle after a thread has notified",
+        about: "what woke the host does so once",
+        needs: &["threads"],
+        play: idle_notified,
+    },
+    Scenario {
+        name: "short sleeps",
+        about: "a timeout is rounded up: the host does not turn again and again until the deadline",
+        needs: &[],
+        play: short_sleeps,
     },
 ];
 
@@ -152,4 +177,56 @@ fn idle_unwanted(driver: &mut Driver) -> Played {
         driver.barrier()?;
     }
     silent(driver)
+}
+
+fn idle_pipes(driver: &mut Driver) -> Played {
+    for pipe in ["Read", "Closed"] {
+        driver.ok(&format!("pipe {pipe}"))?;
+        driver.ok(&format!("wait {pipe}_W any {pipe}:READABLE"))?;
+        driver.ok(&format!("put {pipe}"))?;
+        driver.ready(&format!("{pipe}_W"), "0:READABLE")?;
+    }
+    driver.ok("pipe Ended")?;
+    driver.ok("wait Ended_W any Ended:READABLE deadline=1000000")?;
+    driver.ends("Ended_W", TimedOut)?;
+    driver.batch(&["close Closed", "hangup Ended"])?;
+    driver.descriptor_barrier()?;
+    silent(driver)
+}
+
+fn idle_socket(driver: &mut Driver) -> Played {
+    let peer = connect(driver)?;
+    driver.ok("wait Read any X:READABLE")?;
+    driver.ok("wait Write any X:WRITABLE")?;
+    driver.ready("Write", "0:WRITABLE")?;
+    silent(driver)?;
+    drop(peer);
+    driver.done("Read").map(drop)
+}
+
+fn idle_notified(driver: &mut Driver) -> Played {
+    driver.ok("event E")?;
+    driver.ok("wait W any E:READABLE")?;
+    driver.ok("threads T 1 1 E READABLE")?;
+    driver.ready("W", "0:READABLE")?;
+    driver.ok("join T")?;
+    silent(driver)
+}
+
+/// Less than what most loops count in, so that it may be rounded.
+const SLEEP: u64 = 900_000;
+const SLEEPS: u64 = 50;
+
+fn short_sleeps(driver: &mut Driver) -> Played {
+    let before = driver.stat("turns")?;
+    for place in 0..SLEEPS {
+        driver.ok(&format!("wait W{place} any deadline={SLEEP}"))?;
+        driver.ends(&format!("W{place}"), TimedOut)?;
+    }
+    let turns = driver.stat("turns")?.saturating_sub(before);
+    if turns > SLEEPS * TURNS {
+        let expected = format!("{} turns at most in {SLEEPS} sleeps", SLEEPS * TURNS);
+        return fail(expected, turns.to_string());
+    }
+    Ok(())
 }

@@ -68,6 +68,12 @@ pub const SCENARIOS: &[Scenario] = &[
         needs: ONCE,
         play: unasked,
     },
+    Scenario {
+        name: "ONCE, nothing is reported after a stop",
+        about: "an object that becomes ready when nobody waits any more is not reported",
+        needs: ONCE,
+        play: after_a_stop,
+    },
 ];
 
 fn no_more(driver: &mut Driver) -> Played {
@@ -129,4 +135,24 @@ fn unasked(driver: &mut Driver) -> Played {
     driver.ok("wait V any F:READABLE")?;
     driver.ready("V", "0:READABLE")?;
     driver.take_all("F", 2)
+}
+
+fn after_a_stop(driver: &mut Driver) -> Played {
+    driver.ok("foreign F once")?;
+    driver.ok("wait W any F:READABLE")?;
+    driver.watched("F", "READABLE")?;
+    driver.ok("cancel W")?;
+    driver.ends("W", Cancelled)?;
+    driver.stopped("F")?;
+    let spurious = driver.stat("spurious")?;
+    driver.ok("put F")?;
+    driver.barrier()?;
+    driver.barrier()?;
+    let more = driver.stat("spurious")? - spurious;
+    if more != 0 {
+        return fail("no report after a stop", format!("{more} (`spurious` of `stats`)"));
+    }
+    driver.ok("wait V any F:READABLE")?;
+    driver.ready("V", "0:READABLE")?;
+    driver.take_all("F", 1)
 }

@@ -47,7 +47,7 @@ fn local<T>(what: &str, result: std::io::Result<T>) -> Played<T> {
 }
 
 /// What the driver has connected, as X, and our end of it.
-fn connect(driver: &mut Driver) -> Played<TcpStream> {
+pub fn connect(driver: &mut Driver) -> Played<TcpStream> {
     let listener = local("a listener of the runner's", TcpListener::bind("127.0.0.1:0"))?;
     let port = local("its port", listener.local_addr())?.port();
     driver.ok(&format!("socket X {port}"))?;

@@ -22,6 +22,10 @@ impl Program {
                 words::say("ok");
                 return false;
             }
+            ["when", wait, command @ ..] => {
+                self.kept = Some(((*wait).to_owned(), command.join(" ")));
+                return true;
+            }
             ["wait", name, count, rest @ ..] => self.wait(name, count, rest),
             _ => self.object(&words).or_else(|| self.other(&words)),
         };

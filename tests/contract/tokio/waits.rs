@@ -55,12 +55,13 @@ impl Waits {
         Ok(())
     }
 
-    /// Says how a wait ended. To be called before the next turn.
-    pub fn tell(&mut self, reactor: &Reactor, completion: &Completion) -> Result<()> {
+    /// Says how a wait ended; answers its name. To be called before the next turn.
+    pub fn tell(&mut self, reactor: &Reactor, completion: &Completion) -> Result<String> {
         let Some(started) = self.started.get(&completion.user_data) else {
             words::broken("a completion that nobody knows");
-            return Ok(());
+            return Ok(String::new());
         };
+        let name = started.name.clone();
         if started.wait != completion.wait {
             words::broken(&format!("a completion of {} with another's token", started.name));
         }
@@ -79,6 +80,6 @@ impl Waits {
             self.started.remove(&completion.user_data);
         }
         words::say(&line);
-        Ok(())
+        Ok(name)
     }
 }

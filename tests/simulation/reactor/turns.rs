@@ -135,8 +135,11 @@ impl World {
             racing = self.sleeper();
         }
         let ready: Vec<u32> = self.numbers.iter().map(Number::ready).collect();
-        // All notices come in one turn, so that it is known what it does.
-        let room = self.inbox.len() <= budget.div_ceil(2) as usize;
+        // All notices come in one turn, and all futures are woken in it, so that it is known what it
+        // does.
+        let of_tasks = |wait: &&Wait| matches!(wait.owner, Owner::Task(_));
+        let tasks = self.model.waits.iter().filter(of_tasks).count();
+        let room = self.inbox.len().max(tasks) <= budget.div_ceil(2) as usize;
         let small = budget > 0 && room && capacity >= 100 && self.may_be_small(&ready);
         turn.budget = if small { budget } else { 0 };
         self.calls_before = self.calls.load(Ordering::SeqCst);

@@ -64,10 +64,15 @@ fn host(arguments: &Arguments, manner: Manner) -> Result<String, String> {
     let program = &arguments.driver[0];
     let introduced = play::introduce(&arguments.driver, Manner { trace: false, ..manner });
     match introduced {
-        Err(error) => Err(format!(
-            "{program} cannot be started: {error}. Name a program that can be executed; one in this \
-             directory as ./{program}"
-        )),
+        Err(error) => {
+            let here = match program.contains('/') {
+                true => String::new(),
+                false => format!("; one in this directory as ./{program}"),
+            };
+            Err(format!(
+                "{program} cannot be started: {error}. Name a program that can be executed{here}"
+            ))
+        }
         Ok(Ok(greeting)) => Ok(greeting.host),
         // That it refuses to begin is what may come of it.
         Ok(Err(_)) if arguments.faults => Ok(program.clone()),

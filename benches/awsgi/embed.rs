@@ -58,10 +58,10 @@ const HOPS: u64 = 100_000;
 const ROUNDS: usize = 25;
 
 macro_rules! chains {
-    ($($host:literal)*) => {
+    ($($name:literal: $host:literal)*) => {
         /// The chain of `chain/multishot/1000` in a host's loop, beside a host without one.
         pub const CHAIN: &[Measure] = &[$(Measure {
-            name: concat!("embed/chain/", $host),
+            name: concat!("embed/chain/", $name),
             unit: "ns/event",
             better: Better::Lower,
             peers: &["owned"],
@@ -81,7 +81,7 @@ macro_rules! chains {
 }
 
 // The host with bare epoll is the level-triggered one.
-chains!("libuv" "libevent" "epoll_level");
+chains!("libuv": "libuv" "libevent": "libevent" "epoll": "epoll_level");
 
 macro_rules! latencies {
     ($($name:ident $part:literal: $($host:literal)*;)*) => {$(

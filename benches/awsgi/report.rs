@@ -127,6 +127,9 @@ pub fn print(results: &[Samples]) {
         for peer in measure.peers.iter().filter(|peer| !barred(peer)) {
             row(Some(peer), None);
         }
+        if measure.bars.is_empty() && measure.peers.is_empty() {
+            row(None, None);
+        }
     }
     let mut widths = [0; 8];
     for row in &rows {

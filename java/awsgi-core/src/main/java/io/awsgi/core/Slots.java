@@ -1,0 +1,71 @@
+package io.awsgi.core;
+
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The waits that have not ended, by the names that they cross with: a slot, and above it a generation that tells
+ * those of one slot apart. Of the owner's thread.
+ */
+final class Slots {
+    private static final int GENERATIONS = 0x7fff_ffff;
+
+    private @Nullable Pending[] pending = new @Nullable Pending[64];
+    private int[] generations = new int[64];
+    /** The slots that are free, below {@code freeCount}. */
+    private int[] free = new int[64];
+
+    private int freeCount;
+    private int made;
+
+    /** How many waits have not ended. */
+    int live() {
+        return made - freeCount;
+    }
+
+    /** Gives a wait its name, which is never 0. */
+    long claim(Pending wait) {
+        int slot = freeCount > 0 ? free[--freeCount] : grow();
+        pending[slot] = wait;
+        int generation = generations[slot] = generations[slot] % GENERATIONS + 1;
+        return (long) generation << 32 | slot;
+    }
+
+    private int grow() {
+        if (made == pending.length) {
+            int length = made + (made >> 1);
+            pending = Arrays.copyOf(pending, length);
+            generations = Arrays.copyOf(generations, length);
+            free = Arrays.copyOf(free, length);
+        }
+        return made++;
+    }
+
+    /** The wait of this name; null if it has ended. */
+    @Nullable Pending find(long name) {
+        int slot = (int) name;
+        if (slot < 0 || slot >= made || generations[slot] != (int) (name >>> 32)) {
+            return null;
+        }
+        return pending[slot];
+    }
+
+    /** Ends a name that was found. */
+    void release(long name) {
+        int slot = (int) name;
+        pending[slot] = null;
+        free[freeCount++] = slot;
+    }
+
+    /** Ends all names, and tells each wait; for a reactor that cannot do so any more. */
+    void failAll(Throwable cause) {
+        for (int slot = 0; slot < made; slot++) {
+            Pending wait = pending[slot];
+            if (wait != null) {
+                pending[slot] = null;
+                free[freeCount++] = slot;
+                wait.failed(cause);
+            }
+        }
+    }
+}

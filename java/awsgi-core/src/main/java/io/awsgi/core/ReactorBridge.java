@@ -505,6 +505,20 @@ public final class ReactorBridge implements AutoCloseable {
 
     // ---- for waits and waitables --------------------------------------------------------------
 
+    /** Every object that the host may be told to watch, also those that are being closed. */
+    void forEachForeign(java.util.function.Consumer<Waitable> action) {
+        for (int place = 0; place < places; place++) {
+            Waitable waitable = foreign[place];
+            if (waitable != null) {
+                action.accept(waitable);
+            }
+        }
+    }
+
+    boolean isTurning() {
+        return turning;
+    }
+
     boolean isOwner() {
         return Thread.currentThread() == owner;
     }

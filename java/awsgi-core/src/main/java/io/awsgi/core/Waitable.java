@@ -60,6 +60,11 @@ public final class Waitable implements AutoCloseable {
      * @return what was given to {@link ReactorBridge#foreign}; null for what the library watches
      */
     public @Nullable Object attachment() {
+        return attachment instanceof Watched watched ? watched.channel : attachment;
+    }
+
+    /** What the host watches. */
+    @Nullable Object object() {
         return attachment;
     }
 
@@ -209,7 +214,7 @@ public final class Waitable implements AutoCloseable {
         if (!bridge.isOpen()) {
             return bridge.closedException();
         }
-        if (attachment instanceof Channel) {
+        if (attachment() instanceof Channel) {
             return new ClosedChannelException();
         }
         return AwsgiException.of(Status.STALE.number(), 0, "what was waited for was closed meanwhile");

@@ -1,0 +1,78 @@
+package io.awsgi.core;
+
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A channel that a {@link SelectorHost} watches: the attachment of its key, and the object of its waitable. Of the host's
+ * thread.
+ */
+final class Watched {
+    final SelectableChannel channel;
+    final SelectionKey key;
+    @Nullable Waitable waitable;
+
+    /** What the reactor wants it watched for, in bits of {@link Readiness}. */
+    int interest;
+
+    /** What the selector watches it for: the key's own answer is a volatile read away. */
+    private int ops;
+
+    Watched(SelectableChannel channel, java.nio.channels.Selector selector) throws java.io.IOException {
+        this.channel = channel;
+        this.key = channel.register(selector, 0, this);
+    }
+
+    /**
+     * Has the selector watch for what the interest means now. A connection that is pending is watched for OP_CONNECT: OP_WRITE
+     * on it, or OP_CONNECT on one that is established, makes {@code select} return at once, with nothing, for ever.
+     *
+     * @throws java.nio.channels.CancelledKeyException if the channel was closed, or its key cancelled
+     */
+    void apply() {
+        int wanted = ops(channel, interest);
+        if (wanted != ops) {
+            key.interestOps(wanted);
+            ops = wanted;
+        }
+    }
+
+    /** What a selector found it ready for, in bits of {@link Readiness}. */
+    int ready(int readyOps) {
+        int bits = 0;
+        if ((readyOps & (SelectionKey.OP_READ | SelectionKey.OP_ACCEPT)) != 0) {
+            bits |= 1;
+        }
+        if ((readyOps & (SelectionKey.OP_WRITE | SelectionKey.OP_CONNECT)) != 0) {
+            bits |= 2;
+        }
+        if ((readyOps & SelectionKey.OP_CONNECT) != 0) {
+            // Before finishConnect is called, or it would be reported in each round; the next arm looks again.
+            ops &= ~SelectionKey.OP_CONNECT;
+            key.interestOps(ops);
+        }
+        return bits;
+    }
+
+    /** The operations of a channel that mean an interest. */
+    static int ops(SelectableChannel channel, int interest) {
+        int ops = 0;
+        if ((interest & 1) != 0) {
+            ops |= SelectionKey.OP_READ | SelectionKey.OP_ACCEPT;
+        }
+        if ((interest & 2) != 0) {
+            ops |= SelectionKey.OP_WRITE;
+            if (channel instanceof SocketChannel socket && socket.isConnectionPending()) {
+                ops ^= SelectionKey.OP_WRITE | SelectionKey.OP_CONNECT;
+            }
+        }
+        return ops & channel.validOps();
+    }
+
+    @Override
+    public String toString() {
+        return channel.toString();
+    }
+}

@@ -1,0 +1,7 @@
+/** libawsgi in the event loops of Netty 4.2. */
+module io.awsgi.netty {
+    requires transitive io.awsgi.core;
+    requires transitive io.netty.transport;
+    requires static io.netty.transport.classes.epoll;
+    requires static org.jspecify;
+}

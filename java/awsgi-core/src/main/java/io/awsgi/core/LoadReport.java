@@ -18,6 +18,14 @@ final class LoadReport {
         causes.add(cause);
     }
 
+    /** This place has nothing; there is no more to that than what is said here. */
+    void missing(String where, String why) {
+        attempts.add(where + ": " + why);
+        Throwable cause = new UnsatisfiedLinkError(where + ": " + why);
+        cause.setStackTrace(new StackTraceElement[0]);
+        causes.add(cause);
+    }
+
     /** What may help; each is said once. */
     void remedy(String what) {
         remedies.add(what);

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.invoke.MethodHandles;
 import java.net.URL;
 import java.net.URLConnection;
 import java.nio.charset.StandardCharsets;
@@ -75,7 +76,11 @@ final class Loader {
         // JNI_OnLoad looks for this class. It finds it without asking the class loader, whose locks
         // another thread may hold, if it is there already; and nobody's initializer runs under
         // ours.
-        initialize(Native.class);
+        try {
+            MethodHandles.lookup().ensureInitialized(Native.class);
+        } catch (IllegalAccessException impossible) {
+            throw new IllegalStateException(impossible);
+        }
         Loader loader = new Loader();
         Loaded result;
         LOCK.lock();
@@ -98,14 +103,6 @@ final class Loader {
         return result;
     }
 
-    private static void initialize(Class<?> type) {
-        try {
-            Class.forName(type.getName(), true, type.getClassLoader());
-        } catch (ClassNotFoundException impossible) {
-            throw new IllegalStateException(impossible);
-        }
-    }
-
     private void tell(Loaded result) {
         if (warnings.isEmpty() && (result.found() == null || report.attempts().isEmpty())) {
             return;
@@ -124,12 +121,11 @@ final class Loader {
     private @Nullable Path search() {
         String wanted = System.getProperty(SWITCH, "true").toLowerCase(Locale.ROOT);
         if (!wanted.equals("true")) {
-            report.tried(
+            report.missing(
                     "-D" + SWITCH + "=" + wanted,
-                    new UnsatisfiedLinkError(
-                            wanted.equals("false")
-                                    ? "the library is switched off"
-                                    : "neither true nor false, so the library stays off"));
+                    wanted.equals("false")
+                            ? "the library is switched off"
+                            : "neither true nor false, so the library stays off");
             report.remedy("leave out -D" + SWITCH + ", or set it to true");
             return null;
         }
@@ -206,7 +202,7 @@ final class Loader {
             }
         }
         if (seen.isEmpty()) {
-            report.tried("java.library.path=" + path, new UnsatisfiedLinkError("no " + NAME));
+            report.missing("java.library.path=" + path, "no " + NAME);
         }
         return null;
     }
@@ -216,7 +212,7 @@ final class Loader {
         try {
             Map<String, Resource> found = resources(name);
             if (found.isEmpty()) {
-                report.tried("resource " + name, new UnsatisfiedLinkError(missing()));
+                report.missing("resource " + name, missing());
                 addArtifact();
                 return null;
             }

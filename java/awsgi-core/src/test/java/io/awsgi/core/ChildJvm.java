@@ -1,0 +1,175 @@
+package io.awsgi.core;
+
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * A fresh JVM, since a library is loaded once in each, with these classes and those of the tests.
+ */
+final class ChildJvm {
+    private static final int SECONDS = 60;
+
+    private final Path temporary;
+    private final List<String> before = new ArrayList<>();
+    private final List<String> options = new ArrayList<>();
+    private final List<Path> classPath = new ArrayList<>();
+    private boolean modular;
+    private Path directory;
+
+    /** One that puts temporary files into this folder. */
+    ChildJvm(Path temporary) {
+        this.temporary = temporary;
+        this.directory = temporary;
+        classPath.add(root(Awsgi.class));
+        classPath.add(root(ChildJvm.class));
+    }
+
+    /** What {@link LoadOnce} printed, and the log. */
+    record Output(int status, String text) {
+        /** Asserts that each of these is in it. */
+        Output has(String... words) {
+            for (String word : words) {
+                assertTrue(text.contains(word), () -> "no `" + word + "` in:\n" + text);
+            }
+            return this;
+        }
+
+        /** Asserts that none of these is in it. */
+        Output hasNot(String... words) {
+            for (String word : words) {
+                assertFalse(text.contains(word), () -> "`" + word + "` in:\n" + text);
+            }
+            return this;
+        }
+
+        /** What follows these words on their line. */
+        String after(String words) {
+            has(words);
+            return text.substring(text.indexOf(words) + words.length())
+                    .lines()
+                    .findFirst()
+                    .orElse("");
+        }
+    }
+
+    /** With this option. */
+    ChildJvm with(String option) {
+        options.add(option);
+        return this;
+    }
+
+    /** With this folder or jar on the class path. */
+    ChildJvm with(Path entry) {
+        classPath.add(entry);
+        return this;
+    }
+
+    /** In this folder. */
+    ChildJvm in(Path folder) {
+        directory = folder;
+        return this;
+    }
+
+    /** Started by this command, which gets that of the JVM as its last words. */
+    ChildJvm under(String... command) {
+        before.addAll(List.of(command));
+        return this;
+    }
+
+    /** On the module path, with these modules. */
+    ChildJvm modular(Path... modules) {
+        modular = true;
+        String path =
+                Stream.concat(Stream.of(root(Awsgi.class)), Stream.of(modules))
+                        .map(Path::toString)
+                        .collect(Collectors.joining(File.pathSeparator));
+        options.addAll(List.of("--module-path", path));
+        options.addAll(List.of("--patch-module", "io.awsgi.core=" + root(ChildJvm.class)));
+        classPath.subList(0, 2).clear();
+        return this;
+    }
+
+    /** Runs {@link LoadOnce} to its end, and asserts that it came to one. */
+    Output run(String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(before);
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+        command.addAll(List.of("-Xcheck:jni", "-Djava.io.tmpdir=" + temporary));
+        command.add("-XX:ErrorFile=" + directory.resolve("hs_err.log"));
+        if (Runtime.version().feature() >= 22) {
+            command.add("--enable-native-access=" + (modular ? "io.awsgi.core" : "ALL-UNNAMED"));
+        }
+        command.addAll(options);
+        if (!classPath.isEmpty()) {
+            command.add("-classpath");
+            command.add(
+                    classPath.stream()
+                            .map(Path::toString)
+                            .collect(Collectors.joining(File.pathSeparator)));
+        }
+        if (modular) {
+            command.add("--module");
+        }
+        command.add((modular ? "io.awsgi.core/" : "") + LoadOnce.class.getName());
+        command.addAll(List.of(arguments));
+
+        Path log = Files.createTempFile(directory.getParent(), "child", ".log");
+        try {
+            Process process =
+                    new ProcessBuilder(command)
+                            .directory(directory.toFile())
+                            .redirectErrorStream(true)
+                            .redirectOutput(log.toFile())
+                            .start();
+            boolean ended;
+            try {
+                ended = process.waitFor(SECONDS, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                ended = false;
+            }
+            if (!ended) {
+                process.destroyForcibly();
+            }
+            String text = Files.readString(log, StandardCharsets.UTF_8);
+            assertTrue(ended, () -> "it did not end within " + SECONDS + " s:\n" + text);
+            Output output = new Output(process.exitValue(), text);
+            output.hasNot("WARNING in native method", "FATAL ERROR in native method");
+            output.has("ended: well");
+            return output;
+        } finally {
+            Files.delete(log);
+        }
+    }
+
+    /** Where the class was loaded from: a folder or a jar. */
+    private static Path root(Class<?> type) {
+        String name = type.getName().replace('.', '/') + ".class";
+        URL url = type.getClassLoader().getResource(name);
+        String text = String.valueOf(url);
+        text = text.substring(0, text.length() - name.length());
+        if (text.startsWith("jar:")) {
+            text = text.substring("jar:".length(), text.length() - "!/".length());
+        }
+        return Path.of(URI.create(text));
+    }
+
+    /** Whether the classes are a module. */
+    static boolean canBeModular() {
+        Path root = root(Awsgi.class);
+        return Files.isRegularFile(root) || Files.exists(root.resolve("module-info.class"));
+    }
+}

@@ -129,6 +129,6 @@ uninstall:
 	@rmdir $(CONTRACT) $(DEST)/share/awsgi 2>/dev/null || true
 
 clean:
-	@rm -rf target
+	@rm -rf target java/target java/*/target
 
 .PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall clean

@@ -1,5 +1,6 @@
 //! What went wrong, as a status that is never renumbered and a sentence that says what to do.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -148,6 +149,27 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.0.message
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
+
+/// The failure that a panic becomes where a caller in another language calls.
+#[cfg(any(feature = "ffi", feature = "jni"))]
+pub(crate) fn caught(panic: &(dyn Any + Send)) -> Error {
+    Error::new(
+        Status::Panic,
+        format!(
+            "a bug in libawsgi was caught: {}; end the object involved, and report it",
+            panic_message(panic)
+        ),
+    )
 }
 
 /// What the caller of a refused system call can do about it.

@@ -9,6 +9,8 @@
 //! - `tokio` (feature `tokio`): any waitable is a future in a tokio runtime.
 //! - `server` (feature `server`): the bundled HTTP server.
 //! - `ffi` (feature `ffi`): the C ABI of `include/awsgi.h`, and the loader of applications.
+//! - `jni` (feature `jni`): the JVM bridge, for the Java classes of `io.awsgi.core`. It offers nothing
+//!   to Rust.
 //!
 //! # Example
 //!
@@ -48,6 +50,9 @@ mod error;
 #[allow(unsafe_code)]
 pub mod ffi;
 pub mod gateway;
+#[cfg(feature = "jni")]
+#[allow(unsafe_code)]
+mod jni;
 mod reactor;
 #[cfg(feature = "server")]
 pub mod server;

@@ -1,5 +1,7 @@
 //! Core, sources and clock together: a reactor, and its turn.
 
+#[cfg(feature = "jni")]
+mod batch;
 mod cell;
 #[cfg(all(feature = "tokio", unix))]
 mod driven;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+#[cfg(feature = "jni")]
+pub(crate) use batch::Batch;
 pub(crate) use cell::ReactorCell;
 #[cfg(all(feature = "tokio", unix))]
 pub(crate) use driven::Call;
@@ -355,6 +359,12 @@ impl Reactor {
         self.cell
     }
 
+    /// The number of its cell, which no other reactor has while it lives.
+    #[cfg(feature = "jni")]
+    pub(crate) fn number(&self) -> u16 {
+        self.cell.number
+    }
+
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
         self.check()?;
         self.cell.with(f)
@@ -368,13 +378,7 @@ impl Reactor {
 
     /// Refuses what a step may not do to the reactor that runs it.
     pub(crate) fn outside_step(&self, what: &str) -> Result<()> {
-        if self.with(|state| state.turning)? {
-            return Err(Error::new(
-                Status::Reentrant,
-                format!("a step may not {what}: the turn that runs it is not over"),
-            ));
-        }
-        Ok(())
+        if self.with(|state| state.turning)? { Err(inside_step(what)) } else { Ok(()) }
     }
 
     /// Lets the reactor go, so that another thread can adopt it.
@@ -675,11 +679,7 @@ impl Reactor {
     ///
     /// `Thread` elsewhere than on the owner's thread.
     pub fn close(&self) -> Result<()> {
-        self.with(|state| {
-            state.core.close_all();
-            state.cut_all();
-            state.work_outside();
-        })
+        self.with(State::shut)
     }
 
     /// Ends the reactor; every token of it is stale from here on.
@@ -701,6 +701,14 @@ impl Reactor {
         self.cell.give_back();
         Ok(())
     }
+}
+
+#[cold]
+fn inside_step(what: &str) -> Error {
+    Error::new(
+        Status::Reentrant,
+        format!("a step may not {what}: the turn that runs it is not over"),
+    )
 }
 
 /// Does something for the caller, by a reactor's cell; see [`Reactor::act`].

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::status::{AWSGI_OK, awsgi_status};
 use super::token::awsgi_slice;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, caught};
 
 thread_local! {
     static LAST: RefCell<Option<Error>> = const { RefCell::new(None) };
@@ -19,17 +19,7 @@ thread_local! {
 pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> awsgi_status {
     // The state behind a panic is not left half-changed: what panicked is an object's own, and
     // its lock or borrow ends with the unwinding.
-    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        Err(Error::new(
-            Status::Panic,
-            format!("a bug in libawsgi was caught: {what}; end the object involved, and report it"),
-        ))
-    });
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(caught(&*panic)));
     match result {
         Ok(()) => AWSGI_OK,
         Err(error) => {

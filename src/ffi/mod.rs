@@ -24,6 +24,9 @@ mod guard;
 mod load;
 mod owned;
 
+#[cfg(feature = "jni")]
+pub(crate) use reactor::pointer;
+
 pub use application::*;
 pub use completion::*;
 pub use exchange::*;

@@ -169,7 +169,7 @@ pub(super) fn reactor(pointer: *const awsgi_reactor) -> Result<Reactor> {
 }
 
 /// The pointer that C holds.
-pub(super) fn pointer(reactor: &Reactor) -> *mut awsgi_reactor {
+pub(crate) fn pointer(reactor: &Reactor) -> *mut awsgi_reactor {
     std::ptr::from_ref(reactor.cell()).cast_mut().cast()
 }
 

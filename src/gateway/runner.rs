@@ -9,7 +9,7 @@ use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::{Done, Phase};
 use crate::core::{Completion, Deadline, Owner, WaitSpec};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, panic_message};
 use crate::reactor::{ReactorCell, State, level};
 
 /// Yields in a row after which an application that neither writes nor waits is slowed down.
@@ -56,11 +56,7 @@ impl Job {
 fn caught(run: impl FnOnce() -> Step) -> Step {
     // The run is not used again after a panic but for its `close`.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
+        let what = panic_message(&*panic);
         Step::Failed(Error::new(Status::Panic, format!("the application panicked: {what}")))
     })
 }

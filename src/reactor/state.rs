@@ -287,7 +287,7 @@ impl State {
     pub(super) fn stats(&self) -> Stats {
         Stats {
             signals: self.cell.signal.sent(),
-            stale: self.core.stale(),
+            stale: self.core.stale() + self.stats.stale,
             waits: self.core.waits().into(),
             waitables: self.core.waitable_count().into(),
             ..self.stats
@@ -574,6 +574,13 @@ impl State {
     }
 
     // ---- the end ----------------------------------------------------------------------------
+
+    /// Completes every wait as closed, ends every exchange, takes nothing new.
+    pub(super) fn shut(&mut self) {
+        self.core.close_all();
+        self.cut_all();
+        self.work_outside();
+    }
 
     pub(super) fn check_free(&mut self) -> Result<()> {
         if !self.is_drained() || self.has_announcement() {

@@ -19,11 +19,7 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     if ready.is_empty() || !Readiness::INTERESTS.contains(ready) {
         // That it is gone is the better news.
         ReactorCell::of(waitable)?.check(waitable)?;
-        return Err(Error::new(
-            Status::Invalid,
-            "a waitable is notified of READABLE, WRITABLE, PRIORITY, READ_CLOSED, HANGUP or \
-             ERROR: give at least one of them, and no other bits",
-        ));
+        return Err(no_readiness());
     }
     let cell = ReactorCell::of(waitable)?;
     if cell.is_owner() {
@@ -39,6 +35,56 @@ pub fn notify(waitable: Token, ready: Readiness) -> Result<()> {
     }
     cell.check_not_forked()?;
     cell.notify(waitable, ready)
+}
+
+#[cold]
+fn no_readiness() -> Error {
+    Error::new(
+        Status::Invalid,
+        "a waitable is notified of READABLE, WRITABLE, PRIORITY, READ_CLOSED, HANGUP or ERROR: give \
+         at least one of them, and no other bits",
+    )
+}
+
+/// What is asked of the state to which a token led.
+impl State {
+    #[inline]
+    pub(super) fn close_waitable(&mut self, slot: u32, caller: Caller) -> Result<()> {
+        if let Source::Exchange(_) = self.core.source(slot) {
+            return Err(Error::new(
+                Status::State,
+                "an exchange's own waitable ends with the exchange: leave it",
+            ));
+        }
+        caller.may_end(self.core.maker(slot))?;
+        self.close_waitable_in(slot);
+        self.work_outside();
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn cancel_wait(&mut self, slot: u32, caller: Caller) -> Result<()> {
+        caller.may_end(self.core.wait_exchange(slot))?;
+        self.core.cancel(slot);
+        self.work_outside();
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn forget_wait(&mut self, slot: u32, caller: Caller) -> Result<()> {
+        caller.may_end(self.core.wait_exchange(slot))?;
+        if let Owner::Exchange(exchange) = self.core.forget(slot) {
+            self.wait_was_forgotten(exchange);
+        }
+        self.work_outside();
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn rearm_wait(&mut self, slot: u32, caller: Caller) -> Result<()> {
+        caller.may_end(self.core.wait_exchange(slot))?;
+        self.rearm(slot)
+    }
 }
 
 #[inline]
@@ -65,16 +111,7 @@ fn on_token(
 /// `Stale`; `Thread`; `State` for the waitable that an exchange is.
 pub fn waitable_close(waitable: Token) -> Result<()> {
     on_token(waitable, Kind::Waitable, |state, slot, caller| {
-        if let Source::Exchange(_) = state.core.source(slot) {
-            return Err(Error::new(
-                Status::State,
-                "an exchange's own waitable ends with the exchange: leave it",
-            ));
-        }
-        caller.may_end(state.core.maker(slot))?;
-        state.close_waitable_in(slot);
-        state.work_outside();
-        Ok(0)
+        state.close_waitable(slot, caller).map(|()| 0)
     })
     .map(drop)
 }
@@ -131,13 +168,8 @@ pub fn waitable_describe(waitable: Token) -> Result<String> {
 ///
 /// `Stale` once its completion was delivered; `Thread`.
 pub fn wait_cancel(wait: Token) -> Result<()> {
-    on_token(wait, Kind::Wait, |state, slot, caller| {
-        caller.may_end(state.core.wait_exchange(slot))?;
-        state.core.cancel(slot);
-        state.work_outside();
-        Ok(0)
-    })
-    .map(drop)
+    on_token(wait, Kind::Wait, |state, slot, caller| state.cancel_wait(slot, caller).map(|()| 0))
+        .map(drop)
 }
 
 /// Removes a wait: nothing more comes of it, nor what is queued.
@@ -146,15 +178,8 @@ pub fn wait_cancel(wait: Token) -> Result<()> {
 ///
 /// `Stale` once its completion was delivered; `Thread`.
 pub fn wait_forget(wait: Token) -> Result<()> {
-    on_token(wait, Kind::Wait, |state, slot, caller| {
-        caller.may_end(state.core.wait_exchange(slot))?;
-        if let Owner::Exchange(exchange) = state.core.forget(slot) {
-            state.wait_was_forgotten(exchange);
-        }
-        state.work_outside();
-        Ok(0)
-    })
-    .map(drop)
+    on_token(wait, Kind::Wait, |state, slot, caller| state.forget_wait(slot, caller).map(|()| 0))
+        .map(drop)
 }
 
 /// Has a multishot wait report again if its waitable is still ready, as it would a new wait.
@@ -164,12 +189,8 @@ pub fn wait_forget(wait: Token) -> Result<()> {
 /// `State` for another wait; `Stale` once its last completion was delivered; `Thread`; `Os` and
 /// `Nesting` as for [`Reactor::wait_start`](crate::Reactor::wait_start).
 pub fn wait_rearm(wait: Token) -> Result<()> {
-    on_token(wait, Kind::Wait, |state, slot, caller| {
-        caller.may_end(state.core.wait_exchange(slot))?;
-        state.rearm(slot)?;
-        Ok(0)
-    })
-    .map(drop)
+    on_token(wait, Kind::Wait, |state, slot, caller| state.rearm_wait(slot, caller).map(|()| 0))
+        .map(drop)
 }
 
 /// The ready members of a completion, in the order of their set: for the host until its next turn,

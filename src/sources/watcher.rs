@@ -27,7 +27,8 @@ use super::{fork, thread};
 use crate::error::{Error, Result};
 use crate::reactor::Spawn;
 
-const NAME: &str = "awsgi-watcher";
+/// The name with which a spawn hook is asked for the thread.
+pub(crate) const NAME: &str = "awsgi-watcher";
 
 /// What the epoll calls the eventfd that ends the thread. Selectors are numbered from 1.
 const END: u64 = 0;
@@ -89,15 +90,19 @@ impl Poll {
         unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, ptr::null_mut()) };
     }
 
-    /// Sleeps until something is there.
-    fn wait<'a>(&self, events: &'a mut [libc::epoll_event]) -> io::Result<&'a [libc::epoll_event]> {
+    /// Sleeps until something is there, or so many milliseconds; -1: for ever.
+    fn wait<'a>(
+        &self,
+        events: &'a mut [libc::epoll_event],
+        timeout: libc::c_int,
+    ) -> io::Result<&'a [libc::epoll_event]> {
         // SAFETY: the kernel fills at most as many events as the slice holds.
         let taken = unsafe {
             libc::epoll_wait(
                 self.epoll.as_raw_fd(),
                 events.as_mut_ptr(),
                 events.len() as libc::c_int,
-                -1,
+                timeout,
             )
         };
         if taken < 0 {
@@ -178,6 +183,45 @@ fn watcher() -> &'static Watcher {
     }
 }
 
+/// The place of the thread in the hands of one that sleeps on more than it: whoever has it looks in
+/// the thread's stead, until it is dropped.
+#[cfg(all(feature = "jni", target_os = "linux"))]
+pub(crate) struct Place {
+    watcher: &'static Watcher,
+    sleeper: Arc<Sleeper>,
+    /// There is nothing to look for any more.
+    over: bool,
+}
+
+/// Takes the place of the thread, if something is watched and nobody has it.
+#[cfg(all(feature = "jni", target_os = "linux"))]
+pub(crate) fn take_place() -> Option<Place> {
+    watcher().take_place()
+}
+
+#[cfg(all(feature = "jni", target_os = "linux"))]
+impl Place {
+    /// Readable when there is something to look at.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.sleeper.poll.epoll.as_raw_fd()
+    }
+
+    /// Looks once, without sleeping, and raises. Answers whether there is anything to look for any
+    /// more; if not, the place is to be dropped.
+    pub(crate) fn look(&mut self) -> bool {
+        self.over = !self.watcher.look(&self.sleeper.poll, 0);
+        !self.over
+    }
+}
+
+#[cfg(all(feature = "jni", target_os = "linux"))]
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A place that is of no use any more stays taken, as one whose thread has ended.
+        self.sleeper.taken.store(self.over, Ordering::Release);
+    }
+}
+
 /// Marks and raises `signal` whenever `selector` has something new to report, until the answer is
 /// dropped. `spawn` makes the thread, where it takes one; it may not call this again.
 ///
@@ -225,6 +269,13 @@ impl Watcher {
         Ok(watched)
     }
 
+    #[cfg(all(feature = "jni", target_os = "linux"))]
+    fn take_place(&'static self) -> Option<Place> {
+        let sleeper = self.lock().sleeper.clone()?;
+        let taken = sleeper.taken.swap(true, Ordering::AcqRel);
+        (!taken).then_some(Place { watcher: self, sleeper, over: false })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -248,15 +299,22 @@ impl Watcher {
     /// The thread. It leaves nothing: whoever ended it has taken everything out of the table.
     #[cfg(target_os = "linux")]
     fn run(&self, poll: &Poll) {
+        while self.look(poll, -1) {}
+    }
+
+    /// Looks once, for so many milliseconds at most, and raises the signals of those who have
+    /// something to report. Answers whether there is anything to look for any more.
+    #[cfg(target_os = "linux")]
+    fn look(&self, poll: &Poll, timeout: libc::c_int) -> bool {
         let mut events = [libc::epoll_event { events: 0, u64: END }; BATCH];
-        while let Ok(events) = poll.wait(&mut events) {
-            if events.iter().any(|event| event.u64 == END) {
-                return;
-            }
-            for event in events {
-                self.raise(event.u64);
-            }
+        let Ok(events) = poll.wait(&mut events, timeout) else { return false };
+        if events.iter().any(|event| event.u64 == END) {
+            return false;
         }
+        for event in events {
+            self.raise(event.u64);
+        }
+        true
     }
 
     /// Raises without the lock: a host's hook may take its time, or want a lock under which

@@ -1,0 +1,228 @@
+//! How Java is told to wake a host.
+//!
+//! What a native that Java calls brings about is answered to Java, on the same thread. What happens
+//! elsewhere, on threads that Java does not know, is put down here, and told to the Java thread that
+//! stays in [`watch`]. Nothing here calls Java.
+
+#[cfg(target_os = "linux")]
+#[path = "wake/linux.rs"]
+mod bell;
+#[cfg(not(target_os = "linux"))]
+#[path = "wake/portable.rs"]
+mod bell;
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+pub(super) use bell::{close, prepare, spawn_watcher};
+
+use crate::core::MAX_REACTORS;
+use crate::error::{Error, Status};
+use crate::reactor::Spawn;
+use crate::sources::watcher;
+
+/// The contexts whose hosts are to be woken: a bit for each number.
+static DUE: [AtomicU64; MAX_REACTORS / 64] = [const { AtomicU64::new(0) }; MAX_REACTORS / 64];
+
+/// How many contexts there are.
+static CONTEXTS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads are inside of [`watch`].
+static WATCHING: AtomicUsize = AtomicUsize::new(0);
+
+/// Somebody needs one there.
+static WANTED: AtomicBool = AtomicBool::new(false);
+
+/// What becomes of a wake-up on this thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Here {
+    /// Nobody asks for it.
+    Elsewhere,
+    /// A native of Java's will answer whether there was one of this context.
+    Collects(u16),
+    /// The same, and there was one.
+    Collected(u16),
+    /// It is the one that watches.
+    Watches,
+}
+
+thread_local! {
+    static HERE: Cell<Here> = const { Cell::new(Here::Elsewhere) };
+}
+
+/// Collects the wake-ups of a context on this thread, until it is dropped.
+pub(super) struct Collecting {
+    before: Here,
+    /// It belongs to this thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl Collecting {
+    #[inline]
+    pub(super) fn of(number: u16) -> Collecting {
+        let before = HERE.replace(Here::Collects(number));
+        Collecting { before, thread: PhantomData }
+    }
+
+    /// Whether there was one.
+    #[inline]
+    pub(super) fn woken(&self) -> bool {
+        matches!(HERE.get(), Here::Collected(_))
+    }
+}
+
+impl Drop for Collecting {
+    #[inline]
+    fn drop(&mut self) {
+        HERE.set(self.before);
+    }
+}
+
+/// The host of a context is to be woken: its reactor's wake hook.
+pub(super) fn wake(number: u16) {
+    let here = HERE.get();
+    if let Here::Collects(asked) | Here::Collected(asked) = here {
+        if asked == number {
+            HERE.set(Here::Collected(number));
+            return;
+        }
+    }
+    put_down(number);
+    // The one that watches looks again before it sleeps.
+    if here != Here::Watches {
+        if WATCHING.load(Ordering::Relaxed) == 0 {
+            WANTED.store(true, Ordering::Relaxed);
+        }
+        bell::ring();
+    }
+}
+
+/// Has [`watch`] answer a context's number, whoever calls.
+pub(super) fn wake_later(number: u16) {
+    put_down(number);
+    bell::ring();
+}
+
+fn put_down(number: u16) {
+    if let Some(due) = DUE.get(usize::from(number) / 64) {
+        due.fetch_or(1 << (number % 64), Ordering::SeqCst);
+    }
+}
+
+fn next_due() -> Option<u16> {
+    for (index, due) in DUE.iter().enumerate() {
+        let seen = due.load(Ordering::SeqCst);
+        if seen != 0 {
+            let bit = seen.trailing_zeros();
+            // Of several threads that saw it, one has it.
+            if due.fetch_and(!(1 << bit), Ordering::SeqCst) & (1 << bit) != 0 {
+                return Some(index as u16 * 64 + bit as u16);
+            }
+        }
+    }
+    None
+}
+
+fn any_due() -> bool {
+    DUE.iter().any(|due| due.load(Ordering::SeqCst) != 0)
+}
+
+/// Makes the threads for which the library asks a reactor of Java's: Java's own, or none.
+pub(super) fn spawn() -> Spawn {
+    std::sync::Arc::new(|body: Box<dyn FnOnce() + Send>, name: &str| {
+        if name == watcher::NAME {
+            return spawn_watcher(body);
+        }
+        Err(Error::new(
+            Status::Unsupported,
+            format!(
+                "no thread {name}: in a JVM all threads are Java's, and these classes lend the library \
+                 none; run what blocks on a thread of Java's, or in a reactor that C made"
+            ),
+        ))
+    })
+}
+
+/// From now on there has to be a thread in [`watch`].
+pub(super) fn want_thread() {
+    WANTED.store(true, Ordering::SeqCst);
+    bell::ring();
+}
+
+/// Whether Java is to make the thread that calls [`watch`].
+#[inline]
+pub(super) fn wants_thread() -> bool {
+    WANTED.load(Ordering::Relaxed) && WATCHING.load(Ordering::Relaxed) == 0
+}
+
+/// There is one context more.
+pub(super) fn begin(number: u16) {
+    // What was meant for another of the number.
+    if let Some(due) = DUE.get(usize::from(number) / 64) {
+        due.fetch_and(!(1 << (number % 64)), Ordering::SeqCst);
+    }
+    CONTEXTS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// There is one less.
+pub(super) fn end() {
+    if CONTEXTS.fetch_sub(1, Ordering::SeqCst) == 1 {
+        WANTED.store(false, Ordering::SeqCst);
+        bell::ring();
+    }
+}
+
+/// How many contexts there are.
+pub(super) fn contexts() -> usize {
+    CONTEXTS.load(Ordering::SeqCst)
+}
+
+/// How many threads are inside of [`watch`].
+pub(super) fn watching() -> usize {
+    WATCHING.load(Ordering::SeqCst)
+}
+
+/// A thread inside of [`watch`].
+struct Inside(Here);
+
+impl Inside {
+    fn enter() -> Inside {
+        WATCHING.fetch_add(1, Ordering::SeqCst);
+        Inside(HERE.replace(Here::Watches))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+        WATCHING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Sleeps until a host is to be woken; answers the number of its context. `None`: there is none any
+/// more. While it is here, the thread does what the library's watcher would do, if nobody else does.
+pub(super) fn watch() -> Option<u16> {
+    let _inside = Inside::enter();
+    let mut place = bell::Place::default();
+    loop {
+        if contexts() > 0 {
+            place.take();
+        }
+        // Before the look: what is put down after that rings again.
+        bell::clear();
+        if let Some(number) = next_due() {
+            if any_due() {
+                // For others who sleep here: this one rang for all.
+                bell::ring();
+            }
+            return Some(number);
+        }
+        // Those who do not belong to Java may need it still.
+        if contexts() == 0 && place.is_empty() {
+            bell::ring();
+            return None;
+        }
+        bell::sleep(&mut place);
+    }
+}

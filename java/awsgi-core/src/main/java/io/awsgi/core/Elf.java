@@ -1,7 +1,5 @@
 package io.awsgi.core;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -11,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a library file of Linux says about itself. It is read before the file is loaded, because the
@@ -50,7 +49,7 @@ final class Elf {
             Elf elf = new Elf(file);
             try {
                 elf.parse();
-            } catch (EOFException | IllegalArgumentException | IndexOutOfBoundsException e) {
+            } catch (EOFException | ArithmeticException | IndexOutOfBoundsException e) {
                 throw damaged("its tables lead out of its " + elf.length + " bytes");
             }
             return elf;
@@ -111,21 +110,26 @@ final class Elf {
         order = header.get(5) == 2 ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN;
         machine = header.order(order).getShort(18) & 0xffff;
         if (bits == 64) {
+            if (header.getShort(54) != SEGMENT) {
+                throw damaged("its segments have no table");
+            }
             segments(header.getLong(32), header.getShort(56) & 0xffff);
         }
     }
 
     private void segments(long offset, int count) throws IOException {
         ByteBuffer table = part(offset, (long) count * SEGMENT);
-        long end = 0;
         for (int i = 0; i < count; i++) {
             int at = i * SEGMENT;
-            if (table.getInt(at) == LOAD) {
-                end = Math.max(end, table.getLong(at + 8) + table.getLong(at + 32));
+            long start = table.getLong(at + 8);
+            long size = table.getLong(at + 32);
+            if (table.getInt(at) == LOAD && (start < 0 || size < 0 || start > length - size)) {
+                throw damaged(
+                        "it was cut short: its "
+                                + length
+                                + " bytes end before "
+                                + Math.addExact(start, size));
             }
-        }
-        if (end > length || end < 0) {
-            throw damaged("it was cut short: it has " + length + " bytes of at least " + end);
         }
         for (int i = 0; i < count; i++) {
             int at = i * SEGMENT;
@@ -164,7 +168,9 @@ final class Elf {
         while (text.get(end) != 0) {
             end++;
         }
-        return new String(text.array(), start, end - start, StandardCharsets.UTF_8);
+        byte[] bytes = new byte[end - start];
+        text.get(start, bytes);
+        return new String(bytes, StandardCharsets.UTF_8);
     }
 
     private static long fileOffset(ByteBuffer table, long address) {

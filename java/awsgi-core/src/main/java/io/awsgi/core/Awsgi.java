@@ -1,8 +1,7 @@
 package io.awsgi.core;
 
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether the native library can be used, and if not, why.

@@ -36,12 +36,13 @@ final class Extraction implements AutoCloseable {
     /**
      * Makes a copy.
      *
+     * @param workdir in a new folder in this one, which is made too if need be
      * @param name the name of the file
      * @param library what is in it
      */
-    static Extraction of(String name, byte[] library) throws IOException {
-        Path workdir = workdir();
-        if (!System.getProperty(WORKDIR, "").isEmpty()) {
+    static Extraction of(Path workdir, String name, byte[] library) throws IOException {
+        // Not always: it refuses a link to a folder.
+        if (!Files.isDirectory(workdir)) {
             Files.createDirectories(workdir);
         }
         FileAttribute<?>[] ours =

@@ -1,7 +1,5 @@
 package io.awsgi.core;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -24,6 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the library, loads it, and makes sure that it belongs to these classes; see {@link Awsgi}.
@@ -158,7 +157,7 @@ final class Loader {
         try {
             return attempt.run();
         } catch (IOException | LinkageError | RuntimeException e) {
-            if (e.getClass().getName().equals("java.lang.IllegalCallerException")) {
+            if (e instanceof IllegalCallerException) {
                 denied = true;
                 Module module = Loader.class.getModule();
                 report.remedy(
@@ -183,7 +182,7 @@ final class Loader {
     private @Nullable Path inLibraryPath() {
         String path = System.getProperty("java.library.path", "");
         Set<Path> seen = new HashSet<>();
-        for (String folder : path.split(File.pathSeparator)) {
+        for (String folder : path.split(File.pathSeparator, -1)) {
             // An empty one would be the current folder, in which anybody's file may lie.
             if (folder.isEmpty()) {
                 continue;
@@ -244,15 +243,24 @@ final class Loader {
         return null;
     }
 
-    private record Resource(URL url, byte[] bytes, String digest) {}
+    private static final class Resource {
+        final URL url;
+        final byte[] bytes;
+        final String digest;
+
+        Resource(URL url) throws IOException {
+            this.url = url;
+            this.bytes = read(url);
+            this.digest = sha256(bytes);
+        }
+    }
 
     /** The libraries of this name that differ, in the order of the class path. */
     private static Map<String, Resource> resources(String name) throws IOException {
         Map<String, Resource> found = new LinkedHashMap<>();
         for (URL url : list(name)) {
-            byte[] bytes = read(url);
-            String digest = sha256(bytes);
-            found.putIfAbsent(digest, new Resource(url, bytes, digest));
+            Resource resource = new Resource(url);
+            found.putIfAbsent(resource.digest, resource);
         }
         return found;
     }
@@ -314,14 +322,15 @@ final class Loader {
     }
 
     private Path loadCopy(byte[] library) throws IOException {
+        Path workdir = Extraction.workdir();
         Extraction extraction;
         try {
-            extraction = Extraction.of(NAME, library);
+            extraction = Extraction.of(workdir, NAME, library);
         } catch (IOException e) {
             otherWorkdir();
             throw new IOException(
                     "it cannot be copied to "
-                            + Extraction.workdir()
+                            + workdir
                             + " ("
                             + e.getClass().getSimpleName()
                             + ": "

@@ -1,11 +1,10 @@
 package io.awsgi.core;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** The volumes of this process, in so far as they decide whether a library can be loaded. */
 final class Mounts {
@@ -25,9 +24,9 @@ final class Mounts {
     static @Nullable String noexec(String mountinfo, Path file) {
         String found = "";
         boolean noexec = false;
-        for (String line : mountinfo.split("\n")) {
+        for (String line : mountinfo.split("\n", -1)) {
             // id, parent, device, root, mount point, options, and more.
-            String[] words = line.split(" ");
+            String[] words = line.split(" ", -1);
             if (words.length < 6) {
                 continue;
             }

@@ -3,17 +3,23 @@ package io.awsgi.core;
 /** How a wait ended, or, for a multishot wait, what one of its completions says. */
 public enum Outcome {
     /** What was asked for is ready. */
-    READY,
+    READY(1),
     /** The deadline passed first. */
-    TIMED_OUT,
+    TIMED_OUT(2),
     /** It was cancelled. */
-    CANCELLED,
+    CANCELLED(3),
     /** A waitable of the set, or the reactor, was closed. */
-    CLOSED,
+    CLOSED(4),
     /** What was waited for cannot be waited for any longer, or the wait was refused. */
-    FAILED;
+    FAILED(5);
 
     private static final Outcome[] ALL = values();
+
+    private final int number;
+
+    Outcome(int number) {
+        this.number = number;
+    }
 
     /**
      * The number of the outcome in C.
@@ -21,7 +27,7 @@ public enum Outcome {
      * @return 1 for {@link #READY} to 5 for {@link #FAILED}
      */
     public int number() {
-        return ordinal() + 1;
+        return number;
     }
 
     /**

@@ -18,9 +18,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
-
 import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
 
 /** The program of {@link ChildJvm}: loads the library and prints how that ended. */
 public final class LoadOnce {
@@ -123,7 +122,7 @@ public final class LoadOnce {
 
     private static URLClassLoader loader() throws IOException {
         List<URL> path = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(":")) {
+        for (String entry : System.getProperty("java.class.path").split(":", -1)) {
             path.add(Path.of(entry).toUri().toURL());
         }
         return new URLClassLoader(path.toArray(new URL[0]), ClassLoader.getPlatformClassLoader());

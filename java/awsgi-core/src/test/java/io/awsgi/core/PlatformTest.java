@@ -31,8 +31,10 @@ final class PlatformTest {
         assertSame(
                 Platform.Libc.MUSL,
                 Platform.libcOf(
-                        "7f00-7f01 r-xp 00000000 08:01 9 /lib/ld-musl-x86_64.so.1\n"
-                                + "7f02-7f03 r-xp 00000000 08:01 8 /usr/lib/jvm/libjvm.so\n"));
+                        """
+                        7f00-7f01 r-xp 00000000 08:01 9 /lib/ld-musl-x86_64.so.1
+                        7f02-7f03 r-xp 00000000 08:01 8 /usr/lib/jvm/libjvm.so
+                        """));
         assertSame(
                 Platform.Libc.GLIBC,
                 Platform.libcOf(

@@ -27,6 +27,7 @@ final class ChildJvm {
     private final List<String> options = new ArrayList<>();
     private final List<Path> classPath = new ArrayList<>();
     private boolean modular;
+    private boolean denied;
     private Path directory;
 
     /** One that puts temporary files into this folder. */
@@ -89,6 +90,12 @@ final class ChildJvm {
         return this;
     }
 
+    /** Without leave to load libraries, in a JVM that asks for it. */
+    ChildJvm denied() {
+        denied = true;
+        return with("--illegal-native-access=deny");
+    }
+
     /** On the module path, with these modules. */
     ChildJvm modular(Path... modules) {
         modular = true;
@@ -109,7 +116,7 @@ final class ChildJvm {
         command.addAll(List.of("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
         command.addAll(List.of("-Xcheck:jni", "-Djava.io.tmpdir=" + temporary));
         command.add("-XX:ErrorFile=" + directory.resolve("hs_err.log"));
-        if (Runtime.version().feature() >= 22) {
+        if (Runtime.version().feature() >= 22 && !denied) {
             command.add("--enable-native-access=" + (modular ? "io.awsgi.core" : "ALL-UNNAMED"));
         }
         command.addAll(options);

@@ -1,19 +1,10 @@
 package io.awsgi.core;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledOnOs;
-import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.api.io.TempDir;
 
 import java.io.File;
 import java.io.IOException;
@@ -30,6 +21,13 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 
 /** How the library is found and loaded, and what is said if it cannot be. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "what is tested is how Linux loads libraries")
@@ -114,7 +112,10 @@ final class LoaderTest {
     @Test
     void aFileThatIsGivenIsLoadedWhereItIs() throws Exception {
         ChildJvm.Output output = java().with("-Dawsgi.library.path=" + fitting).run();
-        output.has("available: true", "version: 0.1.0 (native library 0.1.0)", "file: true");
+        output.has(
+                "available: true",
+                "version: " + Awsgi.VERSION + " (native library " + StandIn.VERSION + ")",
+                "file: true");
         assertEquals(fitting.toRealPath().toString(), output.after("path: "));
     }
 
@@ -172,7 +173,7 @@ final class LoaderTest {
         java().with("-Djava.library.path=" + folderWith("system", mismatched))
                 .with(natives("natives", fitting))
                 .run()
-                .has("available: true", "native library 0.1.0", "file: false")
+                .has("available: true", "native library " + StandIn.VERSION, "file: false")
                 .hasNot("WARNING");
     }
 
@@ -194,7 +195,7 @@ final class LoaderTest {
                 .with(one)
                 .with(two)
                 .run()
-                .has("available: true", "native library 0.1.0", "WARNING")
+                .has("available: true", "native library " + StandIn.VERSION, "WARNING")
                 .has(one.resolve(FOLDER).toString(), two.resolve(FOLDER).toString());
     }
 
@@ -217,7 +218,9 @@ final class LoaderTest {
     void aMissingLibraryIsToldWithTheArtifactThatHasIt() throws Exception {
         java().with(noLibraryPath())
                 .run()
-                .has("available: false", "version: 0.1.0 (native library not available)")
+                .has(
+                        "available: false",
+                        "version: " + Awsgi.VERSION + " (native library not available)")
                 .has("- java.library.path=/nonexistent: no " + NAME)
                 .has("- resource " + FOLDER + NAME + ": not there")
                 .has("<artifactId>awsgi-native</artifactId>")
@@ -313,7 +316,9 @@ final class LoaderTest {
     void aMismatchNamesBothVersionsAndWhatToAlign() throws Exception {
         java().with("-Dawsgi.library.path=" + mismatched)
                 .run()
-                .has("available: false", "it is version 9.8.7 and these classes are 0.1.0")
+                .has(
+                        "available: false",
+                        "it is version 9.8.7 and these classes are " + Awsgi.VERSION)
                 .has("use awsgi-core and awsgi-native of one version");
     }
 
@@ -402,11 +407,17 @@ final class LoaderTest {
     void aJvmThatDeniesNativeAccessIsToldTheOption() throws Exception {
         assumeTrue(Runtime.version().feature() >= 24, "this JVM denies nothing");
         java().with(noLibraryPath())
-                .with("--enable-native-access=java.base")
-                .with("--illegal-native-access=deny")
+                .denied()
                 .with(natives("natives", fitting))
                 .run()
                 .has("available: false", "--enable-native-access=ALL-UNNAMED", "suppressed: 2");
+        assumeTrue(ChildJvm.canBeModular(), "these classes are no module");
+        java().with(noLibraryPath())
+                .modular()
+                .denied()
+                .with(here.resolve("natives"))
+                .run()
+                .has("available: false", "--enable-native-access=io.awsgi.core");
     }
 
     // ---- Threads and class loaders

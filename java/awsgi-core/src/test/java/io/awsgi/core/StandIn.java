@@ -18,6 +18,9 @@ final class StandIn {
     /** Given to {@link Native#count}: 1 if {@code dlopen} finds the library by its path. */
     static final int FINDS_ITSELF = 100;
 
+    /** The version of these classes, as the library tells it: three numbers. */
+    static final String VERSION = Awsgi.VERSION.replaceFirst("-.*", "");
+
     // The functions of JNI by their places in its tables, so that no header is needed.
     private static final String BRIDGE =
             """
@@ -71,7 +74,7 @@ final class StandIn {
 
     /** A library that belongs to these classes. */
     static Path fitting(Path file) throws IOException {
-        return bridge(file, 2, Layout.ABI, "0,1,0");
+        return bridge(file, 2, Layout.ABI, VERSION.replace('.', ','));
     }
 
     /** One of version 9.8.7, whose bridge is another. */
@@ -81,7 +84,7 @@ final class StandIn {
 
     /** One that passes the handshake and has nothing behind it. */
     static Path hollow(Path file) throws IOException {
-        return bridge(file, 1, Layout.ABI, "0,1,0");
+        return bridge(file, 1, Layout.ABI, VERSION.replace('.', ','));
     }
 
     /** One without a bridge, as a build for C has it. */

@@ -6,9 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Test;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 
 final class StatusTest {
     @Test
@@ -39,7 +37,7 @@ final class StatusTest {
 
     @Test
     void theNumbersAndNamesAreThoseOfTheHeader() throws IOException {
-        Path header = header();
+        Path header = SourceTree.find("include/awsgi.h");
         assumeTrue(header != null, "only in the source tree, which has include/awsgi.h");
         Map<Integer, String> expected = new TreeMap<>();
         Matcher define =
@@ -53,15 +51,5 @@ final class StatusTest {
             ours.put(status.number(), status.nativeName());
         }
         assertEquals(expected, ours);
-    }
-
-    private static @Nullable Path header() {
-        for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-            Path header = at.resolve("include/awsgi.h");
-            if (Files.exists(header)) {
-                return header;
-            }
-        }
-        return null;
     }
 }

@@ -1,6 +1,6 @@
 /** A readiness core for Java hosts: what one waits for, and how the wait ends. */
 module io.awsgi.core {
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
 
     exports io.awsgi.core;
 }

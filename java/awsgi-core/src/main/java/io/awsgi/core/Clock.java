@@ -3,7 +3,10 @@ package io.awsgi.core;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** The clock of all reactors of these classes: nanoseconds that never go back, and are never negative. */
+/**
+ * The clock of all reactors of these classes: nanoseconds that never go back, and are never
+ * negative.
+ */
 final class Clock {
     private Clock() {}
 

@@ -4,8 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * How the block is laid out that Java and the library share: the header, the arguments of rare operations, and
- * three rings of 16-byte records. {@code src/jni/block.rs} is the other half; {@link #check()} compares them.
+ * How the block is laid out that Java and the library share: the header, the arguments of rare
+ * operations, and three rings of 16-byte records. {@code src/jni/block.rs} is the other half;
+ * {@link #check()} compares them.
  */
 final class Layout {
     private Layout() {}
@@ -123,7 +124,11 @@ final class Layout {
 
     /** The version of the library that is loaded. */
     static String libraryVersion() {
-        return Native.layout(VERSION) + "." + Native.layout(VERSION + 1) + "." + Native.layout(VERSION + 2);
+        return Native.layout(VERSION)
+                + "."
+                + Native.layout(VERSION + 1)
+                + "."
+                + Native.layout(VERSION + 2);
     }
 
     /**
@@ -148,7 +153,10 @@ final class Layout {
 
     /** A block. */
     static ByteBuffer block() {
-        return ByteBuffer.allocateDirect(SIZE + 64).alignedSlice(64).slice(0, SIZE).order(ByteOrder.nativeOrder());
+        return ByteBuffer.allocateDirect(SIZE + 64)
+                .alignedSlice(64)
+                .slice(0, SIZE)
+                .order(ByteOrder.nativeOrder());
     }
 
     /** The second half of a record: {@code u16 kind, u16 b, i32 c}. */

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a wait asks: wake me when any, all or so many of these waitables are ready, or after this time. Immutable:
- * each method answers another question, and one may be asked any number of times.
+ * What a wait asks: wake me when any, all or so many of these waitables are ready, or after this
+ * time. Immutable: each method answers another question, and one may be asked any number of times.
  *
  * <pre>{@code
  * Question.of(channel, Readiness.READABLE).and(stop, Readiness.READABLE).within(Duration.ofSeconds(5))
@@ -39,8 +39,8 @@ public final class Question {
      * Is this waitable ready?
      *
      * @param waitable what to wait for
-     * @param interest for what: at least one bit; {@link Readiness#HANGUP} and {@link Readiness#ERROR} complete every
-     *     wait, and may be asked alone
+     * @param interest for what: at least one bit; {@link Readiness#HANGUP} and {@link
+     *     Readiness#ERROR} complete every wait, and may be asked alone
      * @return the question
      * @throws IllegalArgumentException if {@code interest} is empty
      */
@@ -60,12 +60,14 @@ public final class Question {
     }
 
     /**
-     * The same with one more waitable; any of them answers it, unless {@link #all} or {@link #atLeast} follows.
+     * The same with one more waitable; any of them answers it, unless {@link #all} or {@link
+     * #atLeast} follows.
      *
      * @param waitable what to wait for, too; not one that is asked for already
      * @param interest for what: at least one bit
      * @return the question
-     * @throws IllegalArgumentException if {@code interest} is empty, or the set holds the waitable already
+     * @throws IllegalArgumentException if {@code interest} is empty, or the set holds the waitable
+     *     already
      */
     public Question and(Waitable waitable, Readiness interest) {
         Reactor.checkInterest(interest);
@@ -89,7 +91,8 @@ public final class Question {
      * @param set the waitables, each once
      * @param interest for what, each of them
      * @return the question, which any of them answers
-     * @throws IllegalArgumentException if {@code interest} or the set is empty, or the set names a waitable twice
+     * @throws IllegalArgumentException if {@code interest} or the set is empty, or the set names a
+     *     waitable twice
      */
     public static Question of(Iterable<Waitable> set, Readiness interest) {
         Reactor.checkInterest(interest);
@@ -101,7 +104,8 @@ public final class Question {
             }
         }
         if (distinct.isEmpty()) {
-            throw new IllegalArgumentException("the set is empty: give a waitable, or use Question.sleep");
+            throw new IllegalArgumentException(
+                    "the set is empty: give a waitable, or use Question.sleep");
         }
         Readiness[] interests = new Readiness[distinct.size()];
         Arrays.fill(interests, interest);
@@ -128,14 +132,18 @@ public final class Question {
     public Question atLeast(int members) {
         if (members < 1 || members > Math.max(1, waitables.length)) {
             throw new IllegalArgumentException(
-                    "the set has " + waitables.length + " waitables, of which " + members + " never will be ready");
+                    "the set has "
+                            + waitables.length
+                            + " waitables, of which "
+                            + members
+                            + " never will be ready");
         }
         return new Question(waitables, interests, members, multishot, offLoop, timeout);
     }
 
     /**
-     * The same, completing at each readiness of its one waitable until it is ended. After each completion drain what it
-     * waits for, or {@linkplain Wait#rearm arm it again}.
+     * The same, completing at each readiness of its one waitable until it is ended. After each
+     * completion drain what it waits for, or {@linkplain Wait#rearm arm it again}.
      *
      * @return the question
      * @throws IllegalArgumentException if it has not exactly one waitable
@@ -143,14 +151,17 @@ public final class Question {
     public Question multishot() {
         if (waitables.length != 1) {
             throw new IllegalArgumentException(
-                    "a multishot wait has one waitable, this set has " + waitables.length + ": start one for each");
+                    "a multishot wait has one waitable, this set has "
+                            + waitables.length
+                            + ": start one for each");
         }
         return new Question(waitables, interests, atLeast, true, offLoop, timeout);
     }
 
     /**
-     * The same for what is dealt with on another thread than the reactor's: its host stops watching as soon as the wait
-     * has ended, and so does not see again and again what that thread has not taken yet.
+     * The same for what is dealt with on another thread than the reactor's: its host stops watching
+     * as soon as the wait has ended, and so does not see again and again what that thread has not
+     * taken yet.
      *
      * @return the question
      */
@@ -159,7 +170,8 @@ public final class Question {
     }
 
     /**
-     * The same, ending as {@link Outcome#TIMED_OUT} after this time, which counts from the start of the wait.
+     * The same, ending as {@link Outcome#TIMED_OUT} after this time, which counts from the start of
+     * the wait.
      *
      * @param timeout how long; nothing or less asks once
      * @return the question

@@ -9,15 +9,15 @@ import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A readiness core as applications see it: what they wait for, and how they wait. It belongs to a host, such as a
- * {@link SelectorHost}, whose thread turns it.
+ * A readiness core as applications see it: what they wait for, and how they wait. It belongs to a
+ * host, such as a {@link SelectorHost}, whose thread turns it.
  *
- * <p>A timeout counts from the call that names it, is never early, and is a value, {@link Readiness#TIMED_OUT}, not an
- * exception.
+ * <p>A timeout counts from the call that names it, is never early, and is a value, {@link
+ * Readiness#TIMED_OUT}, not an exception.
  *
- * <p><b>Threads:</b> each method says whether it is for any thread, or for the host's alone, where the answer elsewhere is an
- * {@link AwsgiException} of {@link Status#THREAD}. What completes runs on the host's thread, unless it is given another
- * executor.
+ * <p><b>Threads:</b> each method says whether it is for any thread, or for the host's alone, where
+ * the answer elsewhere is an {@link AwsgiException} of {@link Status#THREAD}. What completes runs
+ * on the host's thread, unless it is given another executor.
  */
 public final class Reactor implements AutoCloseable {
     private final ReactorBridge bridge;
@@ -29,8 +29,8 @@ public final class Reactor implements AutoCloseable {
     // ---- what can be waited for ---------------------------------------------------------------
 
     /**
-     * Makes an event: a flag that {@link Waitable#signal} sets from any thread, and that stays set until it is
-     * {@linkplain Waitable#take taken}.
+     * Makes an event: a flag that {@link Waitable#signal} sets from any thread, and that stays set
+     * until it is {@linkplain Waitable#take taken}.
      *
      * <p><b>Threads:</b> the host's.
      *
@@ -54,8 +54,9 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * Makes a timer. It is {@link Readiness#READABLE} from its first expiration on, until that is {@linkplain Waitable#take
-     * taken}, and again after each period. It neither drifts nor catches up: after a delay it counts what was missed.
+     * Makes a timer. It is {@link Readiness#READABLE} from its first expiration on, until that is
+     * {@linkplain Waitable#take taken}, and again after each period. It neither drifts nor catches
+     * up: after a delay it counts what was missed.
      *
      * <p><b>Threads:</b> the host's.
      *
@@ -67,7 +68,8 @@ public final class Reactor implements AutoCloseable {
      */
     public Waitable timer(Duration first, Duration period) {
         if (period.isNegative()) {
-            throw new IllegalArgumentException("a period of " + period + " goes back in time: give 0 or more");
+            throw new IllegalArgumentException(
+                    "a period of " + period + " goes back in time: give 0 or more");
         }
         return open(
                 Waitable.Kind.TIMER,
@@ -77,15 +79,17 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * Makes a waitable of a descriptor of the process, as native code opens them: a socket, a pipe, an eventfd. It stays the
-     * caller's, and nothing about it is changed. Close the waitable before the descriptor.
+     * Makes a waitable of a descriptor of the process, as native code opens them: a socket, a pipe,
+     * an eventfd. It stays the caller's, and nothing about it is changed. Close the waitable before
+     * the descriptor.
      *
      * <p><b>Threads:</b> the host's.
      *
      * @param descriptor its number
      * @return the waitable
-     * @throws AwsgiException {@link Status#OS} with EBADF if it is not open; {@link Status#NESTING} for one of the library's own;
-     *     {@link Status#THREAD}; {@link Status#LIMIT}; {@link Status#CLOSED}
+     * @throws AwsgiException {@link Status#OS} with EBADF if it is not open; {@link Status#NESTING}
+     *     for one of the library's own; {@link Status#THREAD}; {@link Status#LIMIT}; {@link
+     *     Status#CLOSED}
      */
     public Waitable descriptor(int descriptor) {
         return open(Waitable.Kind.DESCRIPTOR, Layout.DESCRIPTOR, descriptor, 0);
@@ -98,7 +102,8 @@ public final class Reactor implements AutoCloseable {
      *
      * @param descriptor its number; on an exception it stays the caller's
      * @return the waitable
-     * @throws AwsgiException as {@link #descriptor}; {@link Status#STATE} if another waitable owns it
+     * @throws AwsgiException as {@link #descriptor}; {@link Status#STATE} if another waitable owns
+     *     it
      */
     public Waitable ownedDescriptor(int descriptor) {
         return open(Waitable.Kind.DESCRIPTOR, Layout.DESCRIPTOR, descriptor, 1);
@@ -112,19 +117,23 @@ public final class Reactor implements AutoCloseable {
     // ---- waiting ------------------------------------------------------------------------------
 
     /**
-     * Waits for a waitable. Whatever completes the future ends the wait: cancelling it, {@code orTimeout}, {@code complete}.
+     * Waits for a waitable. Whatever completes the future ends the wait: cancelling it, {@code
+     * orTimeout}, {@code complete}.
      *
-     * <p><b>Threads:</b> any. If it is not the host's, what the waitable is ready for is taken to be dealt with elsewhere, too:
-     * its host stops watching it when the wait ends.
+     * <p><b>Threads:</b> any. If it is not the host's, what the waitable is ready for is taken to
+     * be dealt with elsewhere, too: its host stops watching it when the wait ends.
      *
      * @param waitable what to wait for
-     * @param interest for what: at least one bit; {@link Readiness#HANGUP} and {@link Readiness#ERROR} complete every wait
+     * @param interest for what: at least one bit; {@link Readiness#HANGUP} and {@link
+     *     Readiness#ERROR} complete every wait
      * @param timeout how long at most, from now; null: for ever
-     * @return what it is ready for, or {@link Readiness#TIMED_OUT}. Exceptionally: {@link AwsgiIOException} if it cannot be waited
-     *     for; {@link AwsgiException} of {@link Status#STALE}, or {@link java.nio.channels.ClosedChannelException} for a channel, if
-     *     it is closed meanwhile; {@link ReactorClosedException}; {@link ReactorPanicException}
+     * @return what it is ready for, or {@link Readiness#TIMED_OUT}. Exceptionally: {@link
+     *     AwsgiIOException} if it cannot be waited for; {@link AwsgiException} of {@link
+     *     Status#STALE}, or {@link java.nio.channels.ClosedChannelException} for a channel, if it
+     *     is closed meanwhile; {@link ReactorClosedException}; {@link ReactorPanicException}
      * @throws IllegalArgumentException if {@code interest} is empty
-     * @throws AwsgiException {@link Status#STALE} if it was closed before, or belongs to another reactor
+     * @throws AwsgiException {@link Status#STALE} if it was closed before, or belongs to another
+     *     reactor
      */
     public CompletableFuture<Readiness> whenReady(
             Waitable waitable, Readiness interest, @Nullable Duration timeout) {
@@ -137,7 +146,8 @@ public final class Reactor implements AutoCloseable {
      *
      * <p><b>Threads:</b> any, as for {@link #whenReady(Waitable, Readiness, Duration)}.
      *
-     * @param finder answers the waitable, once, on the host's thread; what it throws completes the future
+     * @param finder answers the waitable, once, on the host's thread; what it throws completes the
+     *     future
      * @param interest for what
      * @param timeout how long at most, from now; null: for ever
      * @return as for a waitable
@@ -160,7 +170,13 @@ public final class Reactor implements AutoCloseable {
      * @throws ReactorClosedException if the reactor was closed
      */
     public CompletableFuture<Readiness> sleep(Duration time) {
-        return start(new WaitFuture(bridge, null, Readiness.NONE, Clock.after(Objects.requireNonNull(time, "time")), 0));
+        return start(
+                new WaitFuture(
+                        bridge,
+                        null,
+                        Readiness.NONE,
+                        Clock.after(Objects.requireNonNull(time, "time")),
+                        0));
     }
 
     private WaitFuture begin(
@@ -182,7 +198,8 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * Waits for a waitable, blocking the calling thread, which may be a virtual one: it parks in Java, and pins nothing.
+     * Waits for a waitable, blocking the calling thread, which may be a virtual one: it parks in
+     * Java, and pins nothing.
      *
      * <p>An interrupt ends it at once, and leaves the waitable as it is.
      *
@@ -192,8 +209,8 @@ public final class Reactor implements AutoCloseable {
      * @param interest for what
      * @param timeout how long at most, from now; null: for ever
      * @return what it is ready for, or {@link Readiness#TIMED_OUT}
-     * @throws IOException {@link AwsgiIOException} if it cannot be waited for; {@link java.nio.channels.ClosedChannelException} for a
-     *     channel that is closed meanwhile
+     * @throws IOException {@link AwsgiIOException} if it cannot be waited for; {@link
+     *     java.nio.channels.ClosedChannelException} for a channel that is closed meanwhile
      * @throws InterruptedException if the thread was interrupted before, or is while it waits
      * @throws IllegalStateException on the host's thread, which would wait for itself
      * @throws AwsgiException as for {@link #whenReady(Waitable, Readiness, Duration)}
@@ -254,7 +271,8 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * Starts a wait that completes in a sink: for sets, multishot waits, and those who count nanoseconds.
+     * Starts a wait that completes in a sink: for sets, multishot waits, and those who count
+     * nanoseconds.
      *
      * <p><b>Threads:</b> the host's.
      *
@@ -262,14 +280,15 @@ public final class Reactor implements AutoCloseable {
      * @param sink where its completions go, from the reactor's next turn on
      * @return the wait
      * @throws IllegalArgumentException for a question without waitables and without a time
-     * @throws AwsgiException {@link Status#STALE} if a waitable was closed, or belongs to another reactor; {@link Status#THREAD};
-     *     {@link Status#CLOSED}
+     * @throws AwsgiException {@link Status#STALE} if a waitable was closed, or belongs to another
+     *     reactor; {@link Status#THREAD}; {@link Status#CLOSED}
      */
     public Wait start(Question question, Sink sink) {
         Objects.requireNonNull(sink, "sink");
         bridge.checkTakesWaits();
         if (question.waitables.length == 0 && question.timeout == null) {
-            throw new IllegalArgumentException("the question has no end: give a waitable, or a time");
+            throw new IllegalArgumentException(
+                    "the question has no end: give a waitable, or a time");
         }
         for (Waitable waitable : question.waitables) {
             checkOurs(waitable);
@@ -299,7 +318,8 @@ public final class Reactor implements AutoCloseable {
     // ---- the host's thread --------------------------------------------------------------------
 
     /**
-     * Runs a task on the host's thread, in its next turn. What it throws goes to the thread's handler of uncaught exceptions.
+     * Runs a task on the host's thread, in its next turn. What it throws goes to the thread's
+     * handler of uncaught exceptions.
      *
      * <p><b>Threads:</b> any.
      *
@@ -314,7 +334,8 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * Calls something on the host's thread, in its next turn: that is how another thread makes a waitable.
+     * Calls something on the host's thread, in its next turn: that is how another thread makes a
+     * waitable.
      *
      * <pre>{@code
      * Waitable event = reactor.call(reactor::event).join();
@@ -365,8 +386,9 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * The {@code awsgi_reactor} of this, for native code that is called on the host's thread and uses the C functions of the
-     * library that is loaded as {@link Awsgi#libraryPath}. It may make waitables with it, and may not turn or free it.
+     * The {@code awsgi_reactor} of this, for native code that is called on the host's thread and
+     * uses the C functions of the library that is loaded as {@link Awsgi#libraryPath}. It may make
+     * waitables with it, and may not turn or free it.
      *
      * <p><b>Threads:</b> the host's.
      *
@@ -392,8 +414,8 @@ public final class Reactor implements AutoCloseable {
     }
 
     /**
-     * Closes it when the waits that it has are over, or after this time: those that are left complete as
-     * {@link Outcome#CLOSED}. From now on it takes no new ones.
+     * Closes it when the waits that it has are over, or after this time: those that are left
+     * complete as {@link Outcome#CLOSED}. From now on it takes no new ones.
      *
      * <p><b>Threads:</b> any; only the host's may not wait for the answer.
      *
@@ -401,13 +423,15 @@ public final class Reactor implements AutoCloseable {
      * @return completes when it is gone
      */
     public CompletableFuture<Void> close(Duration grace) {
-        return bridge.shutdown(Clock.after(Objects.requireNonNull(grace, "grace"))).copy();
+        bridge.shutdown(Clock.after(Objects.requireNonNull(grace, "grace")));
+        return whenClosed();
     }
 
     /**
      * Closes it now: its waits complete as {@link Outcome#CLOSED}. A second call does nothing.
      *
-     * <p><b>Threads:</b> any. Only on the host's thread, and not inside of a turn, it is gone when this returns.
+     * <p><b>Threads:</b> any. Only on the host's thread, and not inside of a turn, it is gone when
+     * this returns.
      */
     @Override
     public void close() {

@@ -11,9 +11,10 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A reactor in an event loop of your own: what {@link SelectorHost} is built on, and what a loop without a
- * {@link java.nio.channels.Selector} uses directly. The loop calls {@link #turn} before it sleeps and sleeps no longer than
- * {@link #timeoutNanos}; what it watches for the reactor it reports with {@link Waitable#signal}.
+ * A reactor in an event loop of your own: what {@link SelectorHost} is built on, and what a loop
+ * without a {@link java.nio.channels.Selector} uses directly. The loop calls {@link #turn} before
+ * it sleeps and sleeps no longer than {@link #timeoutNanos}; what it watches for the reactor it
+ * reports with {@link Waitable#signal}.
  *
  * <pre>{@code
  * try (ReactorBridge bridge = ReactorBridge.open(host, ReactorOptions.DEFAULT)) {
@@ -23,8 +24,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p><b>Threads:</b> the thread that opens it owns it, and makes all calls but those that say otherwise; it has to be a
- * platform thread. Elsewhere the answer is an {@link AwsgiException} of {@link Status#THREAD}.
+ * <p><b>Threads:</b> the thread that opens it owns it, and makes all calls but those that say
+ * otherwise; it has to be a platform thread. Elsewhere the answer is an {@link AwsgiException} of
+ * {@link Status#THREAD}.
  */
 public final class ReactorBridge implements AutoCloseable {
     /** What a loop does for its reactor. */
@@ -32,14 +34,16 @@ public final class ReactorBridge implements AutoCloseable {
         /**
          * Have the loop call {@link ReactorBridge#turn} soon, also if it sleeps, or is about to.
          *
-         * <p><b>Threads:</b> any; at most once between the beginnings of two turns. It may not block, nor throw.
+         * <p><b>Threads:</b> any; at most once between the beginnings of two turns. It may not
+         * block, nor throw.
          */
         void wakeup();
 
         /**
-         * Watch an object from now on for this, in place of what was said before. When it is ready, report it with
-         * {@link Waitable#signal}: of an object opened {@link ReactorBridge#level}, in each round while it is ready; of one
-         * opened {@link ReactorBridge#once}, one time for each call of this, at once if it is ready, else when it becomes so.
+         * Watch an object from now on for this, in place of what was said before. When it is ready,
+         * report it with {@link Waitable#signal}: of an object opened {@link ReactorBridge#level},
+         * in each round while it is ready; of one opened {@link ReactorBridge#once}, one time for
+         * each call of this, at once if it is ready, else when it becomes so.
          *
          * <p><b>Threads:</b> the owner's, inside {@link ReactorBridge#turn}.
          *
@@ -49,8 +53,9 @@ public final class ReactorBridge implements AutoCloseable {
         void watch(Waitable waitable, Readiness interest);
 
         /**
-         * Somebody waits anew for what is watched already: nothing changes, and most hosts have nothing to do. For those who
-         * watch an object in another way once it is in another state, as a connection that is established.
+         * Somebody waits anew for what is watched already: nothing changes, and most hosts have
+         * nothing to do. For those who watch an object in another way once it is in another state,
+         * as a connection that is established.
          *
          * <p><b>Threads:</b> the owner's. It may not throw.
          *
@@ -60,7 +65,10 @@ public final class ReactorBridge implements AutoCloseable {
         default void armed(Waitable waitable, Readiness interest) {}
     }
 
-    /** At most so many tasks of other threads run in a turn, or they could keep it from its work for ever. */
+    /**
+     * At most so many tasks of other threads run in a turn, or they could keep it from its work for
+     * ever.
+     */
     private static final int TASKS = 1024;
 
     private static final System.Logger LOG = System.getLogger("io.awsgi");
@@ -68,7 +76,9 @@ public final class ReactorBridge implements AutoCloseable {
 
     static {
         try {
-            WOKEN = MethodHandles.lookup().findVarHandle(ReactorBridge.class, "woken", boolean.class);
+            WOKEN =
+                    MethodHandles.lookup()
+                            .findVarHandle(ReactorBridge.class, "woken", boolean.class);
         } catch (ReflectiveOperationException impossible) {
             throw new ExceptionInInitializerError(impossible);
         }
@@ -153,9 +163,12 @@ public final class ReactorBridge implements AutoCloseable {
      * @param host the loop
      * @param options what it is to be
      * @return the bridge, to be {@linkplain #close closed}
-     * @throws AwsgiLinkageError if there is no native library: see {@link Awsgi#unavailabilityCause}
-     * @throws IllegalStateException on a virtual thread, which is carried by one thread now and by another then
-     * @throws AwsgiException {@link Status#LIMIT} beyond 1,024 reactors; {@link Status#OS} if the kernel refuses
+     * @throws AwsgiLinkageError if there is no native library: see {@link
+     *     Awsgi#unavailabilityCause}
+     * @throws IllegalStateException on a virtual thread, which is carried by one thread now and by
+     *     another then
+     * @throws AwsgiException {@link Status#LIMIT} beyond 1,024 reactors; {@link Status#OS} if the
+     *     kernel refuses
      */
     public static ReactorBridge open(Host host, ReactorOptions options) {
         java.util.Objects.requireNonNull(host, "host");
@@ -177,8 +190,9 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /**
-     * Makes a waitable of an object that stays ready: while it is, the host reports it in each round of its loop, as a
-     * {@code Selector} does. What the host is told to watch holds until it is told otherwise.
+     * Makes a waitable of an object that stays ready: while it is, the host reports it in each
+     * round of its loop, as a {@code Selector} does. What the host is told to watch holds until it
+     * is told otherwise.
      *
      * @param object the object, for the host
      * @return its waitable
@@ -189,8 +203,9 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /**
-     * Makes a waitable of an object that is reported one time for each call of {@link Host#watch}: at once if it is ready,
-     * else when it becomes so. A queue that other threads push to is no such object, but an {@link Reactor#event event}.
+     * Makes a waitable of an object that is reported one time for each call of {@link Host#watch}:
+     * at once if it is ready, else when it becomes so. A queue that other threads push to is no
+     * such object, but an {@link Reactor#event event}.
      *
      * @param object the object, for the host
      * @return its waitable
@@ -204,8 +219,7 @@ public final class ReactorBridge implements AutoCloseable {
         java.util.Objects.requireNonNull(object, "object");
         checkTakesWaits();
         int place = freePlaceCount > 0 ? freePlaces[freePlaceCount - 1] : places;
-        long token =
-                submit(Layout.FOREIGN, place, kind == Waitable.Kind.ONCE ? 1 : 0);
+        long token = submit(Layout.FOREIGN, place, kind == Waitable.Kind.ONCE ? 1 : 0);
         Waitable waitable = new Waitable(this, kind, token, place, object);
         if (freePlaceCount > 0) {
             freePlaceCount--;
@@ -221,13 +235,13 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /**
-     * One bounded step: runs what other threads asked for, crosses into the library once, tells the host what to watch, and
-     * completes waits. It never blocks.
+     * One bounded step: runs what other threads asked for, crosses into the library once, tells the
+     * host what to watch, and completes waits. It never blocks.
      *
      * @return whether the reactor lives; false once it is closed and freed
      * @throws ReactorPanicException if a bug of the library was caught; close the bridge
-     * @throws AwsgiException {@link Status#THREAD}; {@link Status#REENTRANT} inside a turn; {@link Status#OS} if the kernel
-     *     refuses to say which descriptors are ready
+     * @throws AwsgiException {@link Status#THREAD}; {@link Status#REENTRANT} inside a turn; {@link
+     *     Status#OS} if the kernel refuses to say which descriptors are ready
      */
     public boolean turn() {
         checkOwner();
@@ -236,7 +250,9 @@ public final class ReactorBridge implements AutoCloseable {
         }
         if (turning) {
             throw AwsgiException.of(
-                    Status.REENTRANT.number(), 0, "the turn that calls this is not over: return to the loop first");
+                    Status.REENTRANT.number(),
+                    0,
+                    "the turn that calls this is not over: return to the loop first");
         }
         turning = true;
         try {
@@ -254,10 +270,11 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.DRAINING && (slots.live() == 0 || now >= shutAt)) {
             shut();
         }
-        due = false;
         armedDeadline = Layout.FOREVER;
         long answer = Native.turn(context, ring.count(), now);
         ring.crossed();
+        // What did not fit has not crossed.
+        due = ring.count() > 0;
         if (answer < 0) {
             fail();
         }
@@ -279,6 +296,8 @@ public final class ReactorBridge implements AutoCloseable {
         if (!leaving.isEmpty() && !more) {
             leave();
         }
+        // What it waited for is over.
+        due |= phase == Phase.DRAINING && slots.live() == 0;
         if ((flags & Layout.TURN_CLOSED) != 0) {
             free();
             return false;
@@ -391,7 +410,8 @@ public final class ReactorBridge implements AutoCloseable {
     /**
      * How long the loop may sleep, unless it is woken or something that it watches is ready.
      *
-     * @return nanoseconds; 0 if it has to turn first; {@link Long#MAX_VALUE} for as long as it likes
+     * @return nanoseconds; 0 if it has to turn first; {@link Long#MAX_VALUE} for as long as it
+     *     likes
      * @throws AwsgiException {@link Status#THREAD}
      */
     public long timeoutNanos() {
@@ -407,8 +427,8 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /**
-     * Whether there is something to do before the loop sleeps: for a loop that would rather turn a second time than ask what is
-     * ready in between.
+     * Whether there is something to do before the loop sleeps: for a loop that would rather turn a
+     * second time than ask what is ready in between.
      *
      * @return whether to turn
      * @throws AwsgiException {@link Status#THREAD}
@@ -436,20 +456,23 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /**
-     * The descriptor that is readable when there is something to do, of a {@linkplain ReactorOptions#nested nested} reactor. It
-     * stays the reactor's: watch it for reading, and do nothing else with it.
+     * The descriptor that is readable when there is something to do, of a {@linkplain
+     * ReactorOptions#nested nested} reactor. It stays the reactor's: watch it for reading, and do
+     * nothing else with it.
      *
      * @return its number
-     * @throws AwsgiException {@link Status#STATE} for a reactor that is not nested; {@link Status#THREAD}
+     * @throws AwsgiException {@link Status#STATE} for a reactor that is not nested; {@link
+     *     Status#THREAD}
      */
     public int descriptor() {
         return (int) submit(Layout.FD);
     }
 
     /**
-     * Closes the reactor: its waits complete as {@link Outcome#CLOSED}, and nothing new is taken. On the owner's thread it is
-     * freed when this returns, or, inside of a turn, at the end of that; elsewhere its loop is woken, and the loop's next turns
-     * do it. A second call does nothing.
+     * Closes the reactor: its waits complete as {@link Outcome#CLOSED}, and nothing new is taken.
+     * On the owner's thread it is freed when this returns, or, inside of a turn, at the end of
+     * that; elsewhere its loop is woken, and the loop's next turns do it. A second call does
+     * nothing.
      *
      * <p><b>Threads:</b> any.
      */
@@ -464,7 +487,7 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /** Takes no more waits, and ends when those that it has are over, or at this deadline. */
-    CompletableFuture<Void> shutdown(long deadline) {
+    void shutdown(long deadline) {
         onOwner(
                 () -> {
                     if (phase == Phase.OPEN || phase == Phase.DRAINING) {
@@ -473,7 +496,6 @@ public final class ReactorBridge implements AutoCloseable {
                         due = true;
                     }
                 });
-        return closed;
     }
 
     private void shut() {
@@ -492,13 +514,9 @@ public final class ReactorBridge implements AutoCloseable {
         context = 0;
         ring.clear();
         leak.closed();
-        Runnable task;
-        while ((task = tasks.poll()) != null) {
-            try {
-                task.run();
-            } catch (Throwable failure) {
-                Threads.uncaught(failure);
-            }
+        // Those that came too late learn that they have.
+        while (!tasks.isEmpty()) {
+            runTasks();
         }
         closed.complete(null);
     }
@@ -597,7 +615,10 @@ public final class ReactorBridge implements AutoCloseable {
         }
     }
 
-    /** Runs a task on the owner's thread: here if this is it, else in the next turn. Once all is over it is dropped. */
+    /**
+     * Runs a task on the owner's thread: here if this is it, else in the next turn. Once all is
+     * over it is dropped.
+     */
     void onOwner(Runnable task) {
         if (isOwner()) {
             task.run();
@@ -624,7 +645,10 @@ public final class ReactorBridge implements AutoCloseable {
         Watcher.start(this);
     }
 
-    /** A foreign waitable is ready, or an event is set: it crosses in order with what was armed before. */
+    /**
+     * A foreign waitable is ready, or an event is set: it crosses in order with what was armed
+     * before.
+     */
     void report(long token, int bits) {
         ring.put(token, Layout.REPORT, bits, 0);
         due = true;
@@ -644,9 +668,13 @@ public final class ReactorBridge implements AutoCloseable {
         return name;
     }
 
-    /** What the host watches already is reported anyway, so that the arm may cross with the report. */
+    /**
+     * What the host watches already is reported anyway, so that the arm may cross with the report.
+     */
     private void armed(Waitable waitable, int interest) {
-        if (waitable.kind != Waitable.Kind.LEVEL || (interest & ~waitable.told) != 0 || waitable.told == 0) {
+        if (waitable.kind != Waitable.Kind.LEVEL
+                || (interest & ~waitable.told) != 0
+                || waitable.told == 0) {
             due = true;
         } else {
             host.armed(waitable, Readiness.of(waitable.told));
@@ -656,10 +684,12 @@ public final class ReactorBridge implements AutoCloseable {
     void armSet(Wait wait, Question question, long deadline) {
         int count = question.waitables.length;
         int flags =
-                (question.multishot ? Layout.MULTISHOT : 0) | (question.offLoop ? Layout.OFF_LOOP : 0);
+                (question.multishot ? Layout.MULTISHOT : 0)
+                        | (question.offLoop ? Layout.OFF_LOOP : 0);
         if (count <= 1) {
             Waitable one = count == 0 ? null : question.waitables[0];
-            wait.begin(arm(wait, one, count == 0 ? 0 : question.interests[0].bits(), flags, deadline));
+            wait.begin(
+                    arm(wait, one, count == 0 ? 0 : question.interests[0].bits(), flags, deadline));
             return;
         }
         for (int member = 0; member < count; member++) {

@@ -10,7 +10,10 @@ import java.util.concurrent.ThreadFactory;
  * }</pre>
  */
 public final class ReactorOptions {
-    /** A name of "awsgi", as many waits and waitables as the library allows (4,194,304), and plain daemon threads. */
+    /**
+     * A name of "awsgi", as many waits and waitables as the library allows (4,194,304), and plain
+     * daemon threads.
+     */
     public static final ReactorOptions DEFAULT =
             new ReactorOptions("awsgi", 0, 0, false, ReactorOptions::daemon);
 
@@ -29,7 +32,10 @@ public final class ReactorOptions {
         this.threads = threads;
     }
 
-    /** Inherits nothing of whoever happens to need a thread first: neither class loader nor variables. */
+    /**
+     * Inherits nothing of whoever happens to need a thread first: neither class loader nor
+     * variables.
+     */
     private static Thread daemon(Runnable task) {
         Thread thread = new Thread(null, task, "awsgi", 0, false);
         thread.setDaemon(true);
@@ -71,14 +77,16 @@ public final class ReactorOptions {
 
     private static int checked(int limit) {
         if (limit < 1) {
-            throw new IllegalArgumentException(limit + " is no limit: give 1 or more, or leave it out");
+            throw new IllegalArgumentException(
+                    limit + " is no limit: give 1 or more, or leave it out");
         }
         return limit;
     }
 
     /**
-     * The same with a factory of the threads that run the library's code: that of a {@link SelectorHost}, and the one that
-     * watches descriptors for all reactors of these classes, which the first reactor makes that needs it.
+     * The same with a factory of the threads that run the library's code: that of a {@link
+     * SelectorHost}, and the one that watches descriptors for all reactors of these classes, which
+     * the first reactor makes that needs it.
      *
      * @param threads the factory; its threads are named and made daemons by the library
      * @return the options
@@ -88,8 +96,8 @@ public final class ReactorOptions {
     }
 
     /**
-     * The same for a host whose loop can watch a descriptor: it watches {@link ReactorBridge#descriptor} for reading, and no
-     * thread watches descriptors for it.
+     * The same for a host whose loop can watch a descriptor: it watches {@link
+     * ReactorBridge#descriptor} for reading, and no thread watches descriptors for it.
      *
      * @return the options
      */
@@ -101,7 +109,8 @@ public final class ReactorOptions {
     Thread thread(Runnable task, String name) {
         Thread thread = threads.newThread(task);
         if (thread == null) {
-            throw new IllegalStateException("the thread factory made no thread: give one that does");
+            throw new IllegalStateException(
+                    "the thread factory made no thread: give one that does");
         }
         thread.setName(name);
         if (!thread.isAlive()) {

@@ -4,12 +4,13 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * What goes to the library with the next crossing: records in the block, and what does not fit there behind them in
- * an array. Of the owner's thread.
+ * What goes to the library with the next crossing: records in the block, and what does not fit
+ * there behind them in an array. Of the owner's thread.
  */
 final class Ring {
     private final ByteBuffer block;
     private int count;
+
     /** Two numbers a record, from {@code head} on, below {@code tail}. */
     private long[] overflow = {};
 
@@ -35,7 +36,10 @@ final class Ring {
         return head != tail;
     }
 
-    /** How many records were put so far; the last of them has crossed once {@link #hasCrossed} says so of this. */
+    /**
+     * How many records were put so far; the last of them has crossed once {@link #hasCrossed} says
+     * so of this.
+     */
     long position() {
         return put;
     }

@@ -28,14 +28,17 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>A channel has to be non-blocking, and a {@link SocketChannel} connected or connecting; its mode is never changed here. It is
- * registered at its first wait, and stays so until it is closed or {@linkplain #release released}. {@link Readiness#READABLE} is
- * a connection to accept or something to read, the end included; {@link Readiness#WRITABLE} is a connection to finish or room to
- * write. A {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is gone while nobody asks for reading or
- * writing: {@link Readiness#READ_CLOSED} and {@link Readiness#HANGUP} are refused alone.
+ * <p>A channel has to be non-blocking, and a {@link SocketChannel} connected or connecting; its
+ * mode is never changed here. It is registered at its first wait, and stays so until it is closed
+ * or {@linkplain #release released}. {@link Readiness#READABLE} is a connection to accept or
+ * something to read, the end included; {@link Readiness#WRITABLE} is a connection to finish or room
+ * to write. A {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is gone while
+ * nobody asks for reading or writing: {@link Readiness#READ_CLOSED} and {@link Readiness#HANGUP}
+ * are refused alone.
  *
- * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next turn. One that another thread
- * closes while the loop sleeps does not wake it: {@link #release} does.
+ * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
+ * turn. One that another thread closes while the loop sleeps does not wake it: {@link #release}
+ * does.
  */
 public final class SelectorHost implements AutoCloseable {
     private static final int CHANNELS = 1 | 2;
@@ -48,7 +51,10 @@ public final class SelectorHost implements AutoCloseable {
     /** How many channels are registered: fewer keys tell that one was closed. */
     private int registered;
 
-    /** Those that were reported in this round, below {@code reportedCount}: whoever closes one mostly does it then. */
+    /**
+     * Those that were reported in this round, below {@code reportedCount}: whoever closes one
+     * mostly does it then.
+     */
     private @Nullable Watched[] reported = new @Nullable Watched[64];
 
     private int reportedCount;
@@ -80,7 +86,8 @@ public final class SelectorHost implements AutoCloseable {
     }
 
     /**
-     * Starts a host in a daemon thread of its own, made by the options' factory and named as they say.
+     * Starts a host in a daemon thread of its own, made by the options' factory and named as they
+     * say.
      *
      * @param options what its reactor is to be
      * @return the host, to be {@linkplain #close closed}
@@ -121,12 +128,16 @@ public final class SelectorHost implements AutoCloseable {
         started.complete(host);
         boolean lives = true;
         while (lives) {
-            // An interrupt is nobody's way to say anything here, and would keep the selector from sleeping.
+            // An interrupt is nobody's way to say anything here, and would keep the selector from
+            // sleeping.
             Thread.interrupted();
             try {
                 lives = host.turn(null);
             } catch (Throwable failure) {
-                LOG.log(System.Logger.Level.ERROR, "reactor " + options.name + " ends: its loop failed", failure);
+                LOG.log(
+                        System.Logger.Level.ERROR,
+                        "reactor " + options.name + " ends: its loop failed",
+                        failure);
                 host.bridge.shutdown(0);
             }
         }
@@ -144,20 +155,23 @@ public final class SelectorHost implements AutoCloseable {
     // ---- waiting ------------------------------------------------------------------------------
 
     /**
-     * Waits for a channel. Whatever completes the future ends the wait: cancelling it, {@code orTimeout}, {@code complete}. Any
-     * number of waits may ask for one channel.
+     * Waits for a channel. Whatever completes the future ends the wait: cancelling it, {@code
+     * orTimeout}, {@code complete}. Any number of waits may ask for one channel.
      *
-     * <p><b>Threads:</b> any. If it is not the host's, what the channel is ready for is taken to be dealt with elsewhere, too: it
-     * is watched no longer than the wait lasts, which costs up to two system calls; on the host's thread waits that follow one
-     * another cost none.
+     * <p><b>Threads:</b> any. If it is not the host's, what the channel is ready for is taken to be
+     * dealt with elsewhere, too: it is watched no longer than the wait lasts, which costs up to two
+     * system calls; on the host's thread waits that follow one another cost none.
      *
      * @param channel the channel
      * @param interest {@link Readiness#READABLE}, {@link Readiness#WRITABLE} or both
      * @param timeout how long at most, from now; null: for ever
-     * @return what it is ready for, or {@link Readiness#TIMED_OUT}. Exceptionally: {@link ClosedChannelException} if it is closed;
-     *     {@link ReactorClosedException}; {@link ReactorPanicException}
-     * @throws IllegalBlockingModeException if the channel is blocking: {@code configureBlocking(false)} first
-     * @throws NotYetConnectedException if it is neither connected nor connecting: call {@code connect} first
+     * @return what it is ready for, or {@link Readiness#TIMED_OUT}. Exceptionally: {@link
+     *     ClosedChannelException} if it is closed; {@link ReactorClosedException}; {@link
+     *     ReactorPanicException}
+     * @throws IllegalBlockingModeException if the channel is blocking: {@code
+     *     configureBlocking(false)} first
+     * @throws NotYetConnectedException if it is neither connected nor connecting: call {@code
+     *     connect} first
      * @throws IllegalArgumentException if it can never be ready for this
      * @throws AwsgiException {@link Status#UNSUPPORTED} for what a selector cannot see
      * @throws ReactorClosedException if the host was closed
@@ -169,8 +183,8 @@ public final class SelectorHost implements AutoCloseable {
     }
 
     /**
-     * Waits for a channel, blocking the calling thread, which may be a virtual one: it parks in Java, and pins nothing. An
-     * interrupt ends the wait at once, and leaves the channel open.
+     * Waits for a channel, blocking the calling thread, which may be a virtual one: it parks in
+     * Java, and pins nothing. An interrupt ends the wait at once, and leaves the channel open.
      *
      * <p><b>Threads:</b> any but the host's.
      *
@@ -180,7 +194,8 @@ public final class SelectorHost implements AutoCloseable {
      * @return what it is ready for, or {@link Readiness#TIMED_OUT}
      * @throws IOException {@link ClosedChannelException} if it is closed
      * @throws InterruptedException if the thread was interrupted before, or is while it waits
-     * @throws IllegalStateException on the host's thread, which would wait for itself; and as {@link #whenReady}
+     * @throws IllegalStateException on the host's thread, which would wait for itself; and as
+     *     {@link #whenReady}
      */
     public Readiness awaitReady(
             SelectableChannel channel, Readiness interest, @Nullable Duration timeout)
@@ -219,7 +234,8 @@ public final class SelectorHost implements AutoCloseable {
     }
 
     /**
-     * The waitable of a channel, for {@link Reactor#start} and sets; the same one until the channel is closed or released.
+     * The waitable of a channel, for {@link Reactor#start} and sets; the same one until the channel
+     * is closed or released.
      *
      * <p><b>Threads:</b> the host's.
      *
@@ -254,8 +270,9 @@ public final class SelectorHost implements AutoCloseable {
     }
 
     /**
-     * Lets a channel go: its waits complete with a {@link ClosedChannelException}, and the selector forgets it, so that it may be
-     * registered elsewhere, made blocking, or be closed with its descriptor gone at once. The channel itself is left alone.
+     * Lets a channel go: its waits complete with a {@link ClosedChannelException}, and the selector
+     * forgets it, so that it may be registered elsewhere, made blocking, or be closed with its
+     * descriptor gone at once. The channel itself is left alone.
      *
      * <p><b>Threads:</b> any.
      *
@@ -290,16 +307,18 @@ public final class SelectorHost implements AutoCloseable {
     // ---- the loop -----------------------------------------------------------------------------
 
     /**
-     * One round of the loop, for who has a loop of his own: sleeps until a channel is ready, something is due, or another thread
-     * wakes it; then does what there is to do.
+     * One round of the loop, for who has a loop of his own: sleeps until a channel is ready,
+     * something is due, or another thread wakes it; then does what there is to do.
      *
      * <p><b>Threads:</b> the host's, and only for one made with {@link #open}.
      *
      * @param atMost how long to sleep at most; null: as long as there is nothing to do
      * @return whether the host lives; false once it is closed
      * @throws IOException if the selector fails
-     * @throws ReactorPanicException if a bug of the library was caught; the waits complete with it, and the host ends
-     * @throws AwsgiException {@link Status#THREAD}; {@link Status#REENTRANT} inside a turn; {@link Status#OS}
+     * @throws ReactorPanicException if a bug of the library was caught; the waits complete with it,
+     *     and the host ends
+     * @throws AwsgiException {@link Status#THREAD}; {@link Status#REENTRANT} inside a turn; {@link
+     *     Status#OS}
      */
     public boolean turn(@Nullable Duration atMost) throws IOException {
         long nanos = bridge.timeoutNanos();
@@ -345,7 +364,10 @@ public final class SelectorHost implements AutoCloseable {
         lookForClosed();
     }
 
-    /** A key was selected: writes a record, and nothing else, since the selector is in the middle of it. */
+    /**
+     * A key was selected: writes a record, and nothing else, since the selector is in the middle of
+     * it.
+     */
     private void report(SelectionKey key) {
         Watched watched = (Watched) key.attachment();
         Waitable waitable = watched.waitable;
@@ -392,17 +414,17 @@ public final class SelectorHost implements AutoCloseable {
     }
 
     /**
-     * Closes the host: its waits complete with a {@link ReactorClosedException}, and its selector is closed; channels stay as they
-     * are. A second call does nothing.
+     * Closes the host: its waits complete with a {@link ReactorClosedException}, and its selector
+     * is closed; channels stay as they are. A second call does nothing.
      *
-     * <p><b>Threads:</b> any. It returns when all that is over, except on a thread in the middle of a turn of the host's, whose
-     * loop does it then. An interrupt does not shorten it, and is kept.
+     * <p><b>Threads:</b> any. It returns when all that is over, except on a thread in the middle of
+     * a turn of the host's, whose loop does it then. An interrupt does not shorten it, and is kept.
      */
     @Override
     public void close() {
-        CompletableFuture<Void> gone = bridge.shutdown(0);
+        bridge.shutdown(0);
         if (!bridge.isOwner()) {
-            gone.join();
+            bridge.whenClosed().join();
         } else if (!bridge.isTurning()) {
             bridge.close();
             closeSelector();
@@ -418,7 +440,8 @@ public final class SelectorHost implements AutoCloseable {
     }
 
     /**
-     * Closes the host when the waits that it has are over, or after this time. From now on it takes no new ones.
+     * Closes the host when the waits that it has are over, or after this time. From now on it takes
+     * no new ones.
      *
      * <p><b>Threads:</b> any.
      *

@@ -4,14 +4,15 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The waits that have not ended, by the names that they cross with: a slot, and above it a generation that tells
- * those of one slot apart. Of the owner's thread.
+ * The waits that have not ended, by the names that they cross with: a slot, and above it a
+ * generation that tells those of one slot apart. Of the owner's thread.
  */
 final class Slots {
     private static final int GENERATIONS = 0x7fff_ffff;
 
     private @Nullable Pending[] pending = new @Nullable Pending[64];
     private int[] generations = new int[64];
+
     /** The slots that are free, below {@code freeCount}. */
     private int[] free = new int[64];
 
@@ -27,7 +28,8 @@ final class Slots {
     long claim(Pending wait) {
         int slot = freeCount > 0 ? free[--freeCount] : grow();
         pending[slot] = wait;
-        int generation = generations[slot] = generations[slot] % GENERATIONS + 1;
+        int generation = generations[slot] % GENERATIONS + 1;
+        generations[slot] = generation;
         return (long) generation << 32 | slot;
     }
 

@@ -21,7 +21,10 @@ final class Threads {
         }
     }
 
-    /** Refuses virtual threads, whose carriers change under a reactor that knows its owner by the carrier. */
+    /**
+     * Refuses virtual threads, whose carriers change under a reactor that knows its owner by the
+     * carrier.
+     */
     static void checkPlatform() {
         MethodHandle isVirtual = IS_VIRTUAL;
         if (isVirtual == null) {

@@ -8,8 +8,8 @@ import java.util.List;
 /**
  * A question that was asked, until it has its last answer. Made by {@link Reactor#start}.
  *
- * <p><b>Threads:</b> all of it belongs to the reactor's thread; elsewhere the answer is an {@link AwsgiException} of
- * {@link Status#THREAD}.
+ * <p><b>Threads:</b> all of it belongs to the reactor's thread; elsewhere the answer is an {@link
+ * AwsgiException} of {@link Status#THREAD}.
  */
 public final class Wait implements Pending {
     private final ReactorBridge bridge;
@@ -78,7 +78,9 @@ public final class Wait implements Pending {
         bridge.checkOwner();
         if (!question.multishot) {
             throw AwsgiException.of(
-                    Status.STATE.number(), 0, "only a multishot wait is armed again: start another wait");
+                    Status.STATE.number(),
+                    0,
+                    "only a multishot wait is armed again: start another wait");
         }
         if (!ask(Layout.REARM)) {
             return false;
@@ -118,7 +120,8 @@ public final class Wait implements Pending {
         while (records.hasRemaining()) {
             records.getLong();
             int index = records.getInt();
-            members.add(new Member(question.waitables[index], index, Readiness.of(records.getInt())));
+            members.add(
+                    new Member(question.waitables[index], index, Readiness.of(records.getInt())));
         }
         return members;
     }
@@ -131,7 +134,8 @@ public final class Wait implements Pending {
      */
     public Exception failure() {
         if (failed == null) {
-            throw new IllegalStateException("the wait has not failed: ask in the sink that is told FAILED");
+            throw new IllegalStateException(
+                    "the wait has not failed: ask in the sink that is told FAILED");
         }
         return failed;
     }
@@ -161,7 +165,8 @@ public final class Wait implements Pending {
     public void failed(Throwable cause) {
         name = 0;
         ready = 0;
-        failed = cause instanceof Exception exception ? exception : new IllegalStateException(cause);
+        failed =
+                cause instanceof Exception exception ? exception : new IllegalStateException(cause);
         sink.completed(this, Outcome.FAILED, Readiness.NONE, false);
     }
 }

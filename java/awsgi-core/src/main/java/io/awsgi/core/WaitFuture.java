@@ -7,8 +7,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A wait for one waitable, or for nothing but the time, as a future. Whatever completes the future ends the wait: its
- * compare-and-set decides. The completion of the library comes all the same, and only with it the wait's name is free.
+ * A wait for one waitable, or for nothing but the time, as a future. Whatever completes the future
+ * ends the wait: its compare-and-set decides. The completion of the library comes all the same, and
+ * only with it the wait's name is free.
  *
  * <p>It is a task, too, which the reactor's thread runs to begin the wait, or to end it.
  */

@@ -6,9 +6,9 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Anything that can become ready: an event, a counter, a timer, a descriptor, or an object that only the host can watch,
- * such as a channel. Made by a {@link Reactor} or a {@link ReactorBridge}, and ended by {@link #close} or with its
- * reactor, whichever is first.
+ * Anything that can become ready: an event, a counter, a timer, a descriptor, or an object that
+ * only the host can watch, such as a channel. Made by a {@link Reactor} or a {@link ReactorBridge},
+ * and ended by {@link #close} or with its reactor, whichever is first.
  */
 public final class Waitable implements AutoCloseable {
     /** What stands behind a waitable. */
@@ -78,8 +78,8 @@ public final class Waitable implements AutoCloseable {
     }
 
     /**
-     * Its name in C, for native code in this process: what {@code awsgi_notify} of the library takes that is loaded as
-     * {@link Awsgi#libraryPath}, from any thread.
+     * Its name in C, for native code in this process: what {@code awsgi_notify} of the library
+     * takes that is loaded as {@link Awsgi#libraryPath}, from any thread.
      *
      * @return the token; it stays a name of nothing after the waitable is closed
      */
@@ -102,25 +102,28 @@ public final class Waitable implements AutoCloseable {
     }
 
     /**
-     * Sets an event, adds one to a counter, or reports what an object that the host watches is ready for. It completes the
-     * waits that ask for it.
+     * Sets an event, adds one to a counter, or reports what an object that the host watches is
+     * ready for. It completes the waits that ask for it.
      *
      * <p><b>Threads:</b> any. Takes no lock, and wakes the reactor's host if that may sleep.
      *
      * @param ready what happened
      * @throws IllegalArgumentException if {@code ready} is empty
-     * @throws AwsgiException {@link Status#STALE} if it was closed; {@link Status#INVALID} for what tells by itself: a
-     *     descriptor, a timer; {@link Status#LIMIT} for a counter that was added to 33 million times since the reactor's
-     *     last turn
+     * @throws AwsgiException {@link Status#STALE} if it was closed; {@link Status#INVALID} for what
+     *     tells by itself: a descriptor, a timer; {@link Status#LIMIT} for a counter that was added
+     *     to 33 million times since the reactor's last turn
      */
     public void signal(Readiness ready) {
         int bits = ready.bits();
         if (bits == 0) {
-            throw new IllegalArgumentException("nothing is ready: give at least one bit, such as Readiness.READABLE");
+            throw new IllegalArgumentException(
+                    "nothing is ready: give at least one bit, such as Readiness.READABLE");
         }
         if (!kind.isTold()) {
             throw AwsgiException.of(
-                    Status.INVALID.number(), 0, "a " + words() + " tells by itself when it is ready: use an event");
+                    Status.INVALID.number(),
+                    0,
+                    "a " + words() + " tells by itself when it is ready: use an event");
         }
         checkOpen();
         if (bridge.isOwner()) {
@@ -145,9 +148,10 @@ public final class Waitable implements AutoCloseable {
      *
      * <p><b>Threads:</b> the reactor's.
      *
-     * @return of an event 1 if it was signalled since the last take, else 0; of a counter how often; of a timer how often
-     *     it has expired
-     * @throws AwsgiException {@link Status#STALE}; {@link Status#THREAD}; {@link Status#UNSUPPORTED} for what holds nothing
+     * @return of an event 1 if it was signalled since the last take, else 0; of a counter how
+     *     often; of a timer how often it has expired
+     * @throws AwsgiException {@link Status#STALE}; {@link Status#THREAD}; {@link
+     *     Status#UNSUPPORTED} for what holds nothing
      */
     public long take() {
         checkOpen();
@@ -182,8 +186,8 @@ public final class Waitable implements AutoCloseable {
     }
 
     /**
-     * Ends it. Its waits complete as {@link Outcome#CLOSED} in the reactor's next turn; what stands behind an object of the
-     * host's is left alone. A second call does nothing.
+     * Ends it. Its waits complete as {@link Outcome#CLOSED} in the reactor's next turn; what stands
+     * behind an object of the host's is left alone. A second call does nothing.
      *
      * <p><b>Threads:</b> any.
      */
@@ -205,7 +209,8 @@ public final class Waitable implements AutoCloseable {
     void checkOpen() {
         bridge.checkOpen();
         if (closed) {
-            throw AwsgiException.of(Status.STALE.number(), 0, "the waitable was closed: make another");
+            throw AwsgiException.of(
+                    Status.STALE.number(), 0, "the waitable was closed: make another");
         }
     }
 
@@ -217,7 +222,8 @@ public final class Waitable implements AutoCloseable {
         if (attachment() instanceof Channel) {
             return new ClosedChannelException();
         }
-        return AwsgiException.of(Status.STALE.number(), 0, "what was waited for was closed meanwhile");
+        return AwsgiException.of(
+                Status.STALE.number(), 0, "what was waited for was closed meanwhile");
     }
 
     private String words() {

@@ -6,8 +6,8 @@ import java.nio.channels.SocketChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A channel that a {@link SelectorHost} watches: the attachment of its key, and the object of its waitable. Of the host's
- * thread.
+ * A channel that a {@link SelectorHost} watches: the attachment of its key, and the object of its
+ * waitable. Of the host's thread.
  */
 final class Watched {
     final SelectableChannel channel;
@@ -20,16 +20,19 @@ final class Watched {
     /** What the selector watches it for: the key's own answer is a volatile read away. */
     private int ops;
 
-    Watched(SelectableChannel channel, java.nio.channels.Selector selector) throws java.io.IOException {
+    Watched(SelectableChannel channel, java.nio.channels.Selector selector)
+            throws java.io.IOException {
         this.channel = channel;
         this.key = channel.register(selector, 0, this);
     }
 
     /**
-     * Has the selector watch for what the interest means now. A connection that is pending is watched for OP_CONNECT: OP_WRITE
-     * on it, or OP_CONNECT on one that is established, makes {@code select} return at once, with nothing, for ever.
+     * Has the selector watch for what the interest means now. A connection that is pending is
+     * watched for OP_CONNECT: OP_WRITE on it, or OP_CONNECT on one that is established, makes
+     * {@code select} return at once, with nothing, for ever.
      *
-     * @throws java.nio.channels.CancelledKeyException if the channel was closed, or its key cancelled
+     * @throws java.nio.channels.CancelledKeyException if the channel was closed, or its key
+     *     cancelled
      */
     void apply() {
         int wanted = ops(channel, interest);
@@ -49,7 +52,8 @@ final class Watched {
             bits |= 2;
         }
         if ((readyOps & SelectionKey.OP_CONNECT) != 0) {
-            // Before finishConnect is called, or it would be reported in each round; the next arm looks again.
+            // Before finishConnect is called, or it would be reported in each round; the next arm
+            // looks again.
             ops &= ~SelectionKey.OP_CONNECT;
             key.interestOps(ops);
         }

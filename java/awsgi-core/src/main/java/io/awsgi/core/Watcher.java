@@ -4,14 +4,17 @@ import java.lang.ref.WeakReference;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The one thread of these classes that wakes hosts for what native code finds: it sleeps in the library, which watches
- * the descriptors of all reactors there, and is told whom to wake. It runs from the first descriptor, or the first
- * {@link Waitable#token}, until no reactor is left.
+ * The one thread of these classes that wakes hosts for what native code finds: it sleeps in the
+ * library, which watches the descriptors of all reactors there, and is told whom to wake. It runs
+ * from the first descriptor, or the first {@link Waitable#token}, until no reactor is left.
  */
 final class Watcher {
     private Watcher() {}
 
-    /** By the number of their contexts. Weak: what nobody holds is a leak, and not to be hidden here. */
+    /**
+     * By the number of their contexts. Weak: what nobody holds is a leak, and not to be hidden
+     * here.
+     */
     private static final ConcurrentHashMap<Integer, WeakReference<ReactorBridge>> BRIDGES =
             new ConcurrentHashMap<>();
 

@@ -63,6 +63,13 @@ public final class ReactorBridge implements AutoCloseable {
          * @param interest what it is watched for
          */
         default void armed(Waitable waitable, Readiness interest) {}
+
+        /**
+         * The reactor is gone, and asks for nothing any more: give back what the loop had for it.
+         *
+         * <p><b>Threads:</b> the owner's, at the end of the last {@link ReactorBridge#turn}.
+         */
+        default void closed() {}
     }
 
     /**
@@ -517,6 +524,11 @@ public final class ReactorBridge implements AutoCloseable {
         // Those that came too late learn that they have.
         while (!tasks.isEmpty()) {
             runTasks();
+        }
+        try {
+            host.closed();
+        } catch (Throwable failure) {
+            Threads.uncaught(failure);
         }
         closed.complete(null);
     }

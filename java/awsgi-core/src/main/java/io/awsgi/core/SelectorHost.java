@@ -323,7 +323,6 @@ public final class SelectorHost implements AutoCloseable {
     public boolean turn(@Nullable Duration atMost) throws IOException {
         long nanos = bridge.timeoutNanos();
         if (!bridge.isAlive()) {
-            selector.close();
             return false;
         }
         if (atMost != null) {
@@ -351,9 +350,6 @@ public final class SelectorHost implements AutoCloseable {
         if (lives && bridge.mustTurn()) {
             // What completed has asked for something before the selector sleeps.
             lives = bridge.turn();
-        }
-        if (!lives) {
-            selector.close();
         }
         return lives;
     }
@@ -427,15 +423,6 @@ public final class SelectorHost implements AutoCloseable {
             bridge.whenClosed().join();
         } else if (!bridge.isTurning()) {
             bridge.close();
-            closeSelector();
-        }
-    }
-
-    private void closeSelector() {
-        try {
-            selector.close();
-        } catch (IOException failure) {
-            LOG.log(System.Logger.Level.WARNING, "closing the selector of " + bridge, failure);
         }
     }
 
@@ -476,6 +463,15 @@ public final class SelectorHost implements AutoCloseable {
         public void armed(Waitable waitable, Readiness interest) {
             if (waitable.object() instanceof Watched watched) {
                 apply(watched);
+            }
+        }
+
+        @Override
+        public void closed() {
+            try {
+                selector.close();
+            } catch (IOException failure) {
+                LOG.log(System.Logger.Level.WARNING, "closing the selector of " + bridge, failure);
             }
         }
 

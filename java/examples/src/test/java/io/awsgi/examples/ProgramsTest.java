@@ -12,8 +12,8 @@ import org.junit.jupiter.api.io.TempDir;
 class ProgramsTest {
     @Test
     void theFirstLinesOfJavaSayWhatTheyDo(@TempDir Path classes) throws Exception {
-        Source.compile("first/src/main/java/Hello.java", 17, classes);
-        try (Program hello = Program.start(List.of(classes), "Hello")) {
+        Source.compile("first/src/main/java/hello/Hello.java", 17, classes);
+        try (Program hello = Program.start(List.of(classes), "hello.Hello")) {
             assertEquals(List.of("TIMED_OUT", "READABLE"), hello.rest());
         }
     }

@@ -1,3 +1,5 @@
+package hello;
+
 import io.awsgi.core.ReactorOptions;
 import io.awsgi.core.Readiness;
 import io.awsgi.core.SelectorHost;

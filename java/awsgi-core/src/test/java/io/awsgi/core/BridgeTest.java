@@ -510,6 +510,15 @@ class BridgeTest {
     }
 
     @Test
+    void aLoopThatClosesItsReactorDoesNotSleepBeforeItLearnsThatItIsGone() {
+        ManualHost host = new ManualHost();
+        host.settle();
+        host.close();
+        assertEquals(0, host.bridge.timeoutNanos());
+        assertFalse(host.bridge.turn());
+    }
+
+    @Test
     void aTurnInsideATurnIsRefused() {
         try (ManualHost host = new ManualHost()) {
             Waitable event = host.reactor.event();

@@ -72,11 +72,12 @@ public final class Wait implements Pending {
      * Has a multishot wait report again if its waitable is still ready, for who has not drained it.
      *
      * @return whether it was pending; if not, nothing was done
-     * @throws AwsgiException {@link Status#STATE} for a wait that is not multishot: start another
+     * @throws AwsgiException {@link Status#STATE} for one that is pending and not multishot: start
+     *     another
      */
     public boolean rearm() {
         bridge.checkOwner();
-        if (!question.multishot) {
+        if (isPending() && !question.multishot) {
             throw AwsgiException.of(
                     Status.STATE.number(),
                     0,

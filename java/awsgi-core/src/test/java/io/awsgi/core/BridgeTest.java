@@ -231,6 +231,19 @@ class BridgeTest {
     }
 
     @Test
+    void onlyAMultishotWaitIsArmedAgain() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            Wait wait = host.reactor.start(Question.of(event, READABLE), as("wait"));
+            assertEquals(
+                    Status.STATE, assertThrows(AwsgiException.class, wait::rearm).status());
+            event.signal(READABLE);
+            host.settle();
+            assertFalse(wait.rearm());
+        }
+    }
+
+    @Test
     void aLevelObjectIsWatchedUntilNobodyWantsItTwice() {
         try (ManualHost host = new ManualHost()) {
             Object queue = new Object();

@@ -100,9 +100,10 @@ public final class Wait implements Pending {
     }
 
     /**
-     * The members of its set that were ready at its last completion, in the order of the set.
+     * The members of its set that were ready at its last completion, in the order of the set: also
+     * if they were not enough, and it timed out.
      *
-     * @return them; of a wait that is not {@link Outcome#READY} none
+     * @return them; of a wait that {@link Outcome#FAILED} none
      * @throws AwsgiException {@link Status#STALE} after the turn that delivered the completion
      */
     public List<Member> members() {
@@ -149,17 +150,15 @@ public final class Wait implements Pending {
         if (!more) {
             name = 0;
         }
+        this.ready = ready;
+        this.arg = arg;
         Outcome outcome = Outcome.of(kind & Layout.OUTCOME);
-        if (outcome == Outcome.READY) {
-            this.ready = ready;
-            this.arg = arg;
-        } else {
+        if (outcome == Outcome.FAILED) {
             this.ready = 0;
-            if (outcome == Outcome.FAILED) {
-                failed = Pending.failure(kind, arg);
-            }
+            failed = Pending.failure(kind, arg);
         }
-        sink.completed(this, outcome, Readiness.of(this.ready), more);
+        Readiness first = outcome == Outcome.READY ? Readiness.of(ready) : Readiness.NONE;
+        sink.completed(this, outcome, first, more);
     }
 
     @Override

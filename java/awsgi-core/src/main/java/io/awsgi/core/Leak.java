@@ -1,6 +1,7 @@
 package io.awsgi.core;
 
 import java.lang.ref.Cleaner;
+import org.jspecify.annotations.Nullable;
 
 /** Says of a reactor that was dropped without being closed where it was made. */
 final class Leak implements Runnable {
@@ -10,6 +11,7 @@ final class Leak implements Runnable {
     private final String name;
     private final Throwable made = new Throwable("the reactor was made here");
     private volatile boolean closed;
+    private Cleaner.@Nullable Cleanable cleanable;
 
     private Leak(String name) {
         this.name = name;
@@ -18,12 +20,16 @@ final class Leak implements Runnable {
     /** Watches over a bridge, until it is told that all is well. */
     static Leak watch(ReactorBridge bridge, String name) {
         Leak leak = new Leak(name);
-        CLEANER.register(bridge, leak);
+        leak.cleanable = CLEANER.register(bridge, leak);
         return leak;
     }
 
+    /** All is well, and there is nothing to watch over. */
     void closed() {
         closed = true;
+        if (cleanable != null) {
+            cleanable.clean();
+        }
     }
 
     @Override

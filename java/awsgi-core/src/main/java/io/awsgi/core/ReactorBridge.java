@@ -417,13 +417,13 @@ public final class ReactorBridge implements AutoCloseable {
     /**
      * How long the loop may sleep, unless it is woken or something that it watches is ready.
      *
-     * @return nanoseconds; 0 if it has to turn first; {@link Long#MAX_VALUE} for as long as it
-     *     likes
+     * @return nanoseconds; 0 if it has to turn first, or the reactor is gone, which the turn says;
+     *     {@link Long#MAX_VALUE} for as long as it likes
      * @throws AwsgiException {@link Status#THREAD}
      */
     public long timeoutNanos() {
         checkOwner();
-        if (mustTurn()) {
+        if (mustTurn() || phase == Phase.FREED) {
             return 0;
         }
         long deadline = Math.min(Math.min(nextDeadline, armedDeadline), shutAt);

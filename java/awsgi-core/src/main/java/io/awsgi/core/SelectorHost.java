@@ -48,6 +48,11 @@ public final class SelectorHost implements AutoCloseable {
     private final ReactorBridge bridge;
     private final Consumer<SelectionKey> report = this::report;
 
+    /**
+     * Its thread turns it, whatever happens; who has made it in his own may never turn it again.
+     */
+    private final boolean turnsItself;
+
     /** How many channels are registered: fewer keys tell that one was closed. */
     private int registered;
 
@@ -59,7 +64,8 @@ public final class SelectorHost implements AutoCloseable {
 
     private int reportedCount;
 
-    private SelectorHost(ReactorOptions options) throws IOException {
+    private SelectorHost(ReactorOptions options, boolean turnsItself) throws IOException {
+        this.turnsItself = turnsItself;
         Awsgi.ensureAvailable();
         Threads.checkPlatform();
         selector = Selector.open();
@@ -82,7 +88,7 @@ public final class SelectorHost implements AutoCloseable {
      * @throws AwsgiException as {@link ReactorBridge#open}
      */
     public static SelectorHost open(ReactorOptions options) throws IOException {
-        return new SelectorHost(options);
+        return new SelectorHost(options, false);
     }
 
     /**
@@ -120,7 +126,7 @@ public final class SelectorHost implements AutoCloseable {
     private static void run(ReactorOptions options, CompletableFuture<SelectorHost> started) {
         SelectorHost host;
         try {
-            host = new SelectorHost(options);
+            host = new SelectorHost(options, true);
         } catch (Throwable failure) {
             started.completeExceptionally(failure);
             return;
@@ -413,14 +419,18 @@ public final class SelectorHost implements AutoCloseable {
      * Closes the host: its waits complete with a {@link ReactorClosedException}, and its selector
      * is closed; channels stay as they are. A second call does nothing.
      *
-     * <p><b>Threads:</b> any. It returns when all that is over, except on a thread in the middle of
-     * a turn of the host's, whose loop does it then. An interrupt does not shorten it, and is kept.
+     * <p><b>Threads:</b> any. It returns when all that is over, which an interrupt neither shortens
+     * nor is lost in, but for two cases, in which the loop does it with its next turns: in the
+     * middle of a turn of the host's, and on another thread for a host that was made with {@link
+     * #open}.
      */
     @Override
     public void close() {
         bridge.shutdown(0);
         if (!bridge.isOwner()) {
-            bridge.whenClosed().join();
+            if (turnsItself) {
+                bridge.whenClosed().join();
+            }
         } else if (!bridge.isTurning()) {
             bridge.close();
         }

@@ -166,12 +166,10 @@ final class Turns implements ReactorBridge.Host {
         turning = true;
         try {
             woken = false;
-            channels.lookForClosed();
-            boolean lives = bridge.turn();
-            channels.forgetReported();
-            if (lives && bridge.mustTurn()) {
+            turnOnce();
+            if (bridge.mustTurn()) {
                 // What completed has asked for something before the loop sleeps.
-                bridge.turn();
+                turnOnce();
             }
             if (!bridge.mustTurn()) {
                 inboxes.releaseEnded();
@@ -179,6 +177,12 @@ final class Turns implements ReactorBridge.Host {
         } finally {
             turning = false;
         }
+    }
+
+    private void turnOnce() {
+        channels.lookForClosed();
+        bridge.turn();
+        channels.forgetReported();
     }
 
     /**

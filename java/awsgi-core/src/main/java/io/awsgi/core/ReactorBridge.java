@@ -65,6 +65,15 @@ public final class ReactorBridge implements AutoCloseable {
         default void armed(Waitable waitable, Readiness interest) {}
 
         /**
+         * {@link ReactorBridge#timeoutNanos} is less than it was: something has to cross before the
+         * loop sleeps, or a deadline is nearer. For a loop that turns only when there is something
+         * to do; one that turns in each round asks anyway.
+         *
+         * <p><b>Threads:</b> the owner's, outside of {@link ReactorBridge#turn}. It may not throw.
+         */
+        default void due() {}
+
+        /**
          * The reactor is gone, and asks for nothing any more: give back what the loop had for it.
          *
          * <p><b>Threads:</b> the owner's, at the end of the last {@link ReactorBridge#turn}.
@@ -500,7 +509,7 @@ public final class ReactorBridge implements AutoCloseable {
                     if (phase == Phase.OPEN || phase == Phase.DRAINING) {
                         shutAt = phase == Phase.OPEN ? deadline : Math.min(shutAt, deadline);
                         phase = Phase.DRAINING;
-                        due = true;
+                        due();
                     }
                 });
     }
@@ -646,7 +655,9 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED && tasks.remove(task)) {
             return false;
         }
-        if (!isOwner()) {
+        if (isOwner()) {
+            due();
+        } else {
             wake();
         }
         return true;
@@ -663,7 +674,17 @@ public final class ReactorBridge implements AutoCloseable {
      */
     void report(long token, int bits) {
         ring.put(token, Layout.REPORT, bits, 0);
-        due = true;
+        due();
+    }
+
+    /** Something has to cross before the host sleeps. */
+    void due() {
+        if (!due) {
+            due = true;
+            if (!turning) {
+                host.due();
+            }
+        }
     }
 
     /** Arms a wait for one waitable, or none. Answers its name. */
@@ -671,12 +692,18 @@ public final class ReactorBridge implements AutoCloseable {
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);
-            due |= deadline <= 0;
         } else {
             ring.putPair(name, Layout.ARM, interest, flags, waitable.number(), deadline);
             armed(waitable, interest);
         }
-        armedDeadline = Math.min(armedDeadline, deadline);
+        if (deadline <= 0 || ring.overflows()) {
+            due();
+        } else if (deadline < armedDeadline) {
+            armedDeadline = deadline;
+            if (!turning && !due && deadline < nextDeadline && deadline < shutAt) {
+                host.due();
+            }
+        }
         return name;
     }
 
@@ -687,7 +714,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (waitable.kind != Waitable.Kind.LEVEL
                 || (interest & ~waitable.told) != 0
                 || waitable.told == 0) {
-            due = true;
+            due();
         } else {
             host.armed(waitable, Readiness.of(waitable.told));
         }
@@ -712,7 +739,7 @@ public final class ReactorBridge implements AutoCloseable {
         long name = slots.claim(wait);
         ring.putPair(name, Layout.ARM_SET, question.atLeast, flags, count, deadline);
         armedDeadline = Math.min(armedDeadline, deadline);
-        due = true;
+        due();
         wait.begin(name);
     }
 
@@ -726,7 +753,9 @@ public final class ReactorBridge implements AutoCloseable {
     void ask(long name, int kind) {
         ring.put(name, kind, 0, 0);
         // A forgotten wait tells nobody anything.
-        due |= kind != Layout.FORGET;
+        if (kind != Layout.FORGET || ring.overflows()) {
+            due();
+        }
     }
 
     /** A forgotten wait's name is free. */
@@ -742,7 +771,7 @@ public final class ReactorBridge implements AutoCloseable {
         }
         ring.put(waitable.number(), Layout.CLOSE, 0, 0);
         waitable.closedAt = ring.position();
-        due = true;
+        due();
         if (waitable.kind.isForeign()) {
             leaving.add(waitable);
         }
@@ -769,7 +798,7 @@ public final class ReactorBridge implements AutoCloseable {
         while (ring.count() > 0) {
             Native.submit(context, Layout.FLUSH, ring.count());
             ring.crossed();
-            due = true;
+            due();
         }
     }
 

@@ -289,7 +289,12 @@ public final class ReactorBridge implements AutoCloseable {
         more = (flags & Layout.TURN_MORE) != 0;
         nextDeadline = block.getLong(Layout.NEXT_DEADLINE);
         if ((flags & ~Layout.TURN_MORE) != 0) {
-            heed(flags);
+            try {
+                heed(flags);
+            } catch (Throwable failure) {
+                // A thread factory or a logger failed: what the turn has brought is not lost by it.
+                Threads.uncaught(failure);
+            }
         }
         // Both counts before anything is called, which may use the block.
         int changes = (int) (answer >>> Layout.CHANGES_SHIFT) & Layout.COUNT_MASK;

@@ -366,7 +366,7 @@ public final class ReactorBridge implements AutoCloseable {
         int record = Layout.COMPLETIONS + at * Layout.RECORD;
         long name = block.getLong(record);
         long half = block.getLong(record + 8);
-        Pending wait = slots.find(name);
+        Object wait = slots.find(name);
         if (wait == null) {
             // Forgotten by a completion of this turn.
             return;
@@ -376,7 +376,7 @@ public final class ReactorBridge implements AutoCloseable {
             slots.release(name);
         }
         try {
-            wait.completed(kind, Layout.second(half), Layout.third(half));
+            Pending.completed(wait, kind, Layout.second(half), Layout.third(half));
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
@@ -672,7 +672,7 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /** Arms a wait for one waitable, or none. Answers its name. */
-    long arm(Pending wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
+    long arm(Object wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);

@@ -66,7 +66,12 @@ final class Slots {
             if (wait != null) {
                 pending[slot] = null;
                 free[freeCount++] = slot;
-                Pending.failed(wait, cause);
+                try {
+                    Pending.failed(wait, cause);
+                } catch (Throwable failure) {
+                    // A sink: the others are told all the same.
+                    Threads.uncaught(failure);
+                }
             }
         }
     }

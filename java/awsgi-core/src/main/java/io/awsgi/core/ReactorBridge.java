@@ -298,7 +298,12 @@ public final class ReactorBridge implements AutoCloseable {
         more = (flags & Layout.TURN_MORE) != 0;
         nextDeadline = block.getLong(Layout.NEXT_DEADLINE);
         if ((flags & ~Layout.TURN_MORE) != 0) {
-            heed(flags);
+            try {
+                heed(flags);
+            } catch (Throwable failure) {
+                // A thread factory or a logger failed: what the turn has brought is not lost by it.
+                Threads.uncaught(failure);
+            }
         }
         // Both counts before anything is called, which may use the block.
         int changes = (int) (answer >>> Layout.CHANGES_SHIFT) & Layout.COUNT_MASK;
@@ -370,7 +375,7 @@ public final class ReactorBridge implements AutoCloseable {
         int record = Layout.COMPLETIONS + at * Layout.RECORD;
         long name = block.getLong(record);
         long half = block.getLong(record + 8);
-        Pending wait = slots.find(name);
+        Object wait = slots.find(name);
         if (wait == null) {
             // Forgotten by a completion of this turn.
             return;
@@ -380,7 +385,7 @@ public final class ReactorBridge implements AutoCloseable {
             slots.release(name);
         }
         try {
-            wait.completed(kind, Layout.second(half), Layout.third(half));
+            Pending.completed(wait, kind, Layout.second(half), Layout.third(half));
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
@@ -688,7 +693,7 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     /** Arms a wait for one waitable, or none. Answers its name. */
-    long arm(Pending wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
+    long arm(Object wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);

@@ -11,7 +11,7 @@ import java.util.List;
  * <p><b>Threads:</b> all of it belongs to the reactor's thread; elsewhere the answer is an {@link
  * AwsgiException} of {@link Status#THREAD}.
  */
-public final class Wait implements Pending {
+public final class Wait {
     private final ReactorBridge bridge;
     private final Question question;
     private final Sink sink;
@@ -144,8 +144,7 @@ public final class Wait implements Pending {
 
     private @org.jspecify.annotations.Nullable Exception failed;
 
-    @Override
-    public void completed(int kind, int ready, int arg) {
+    void completed(int kind, int ready, int arg) {
         boolean more = (kind & Layout.MORE) != 0;
         if (!more) {
             name = 0;
@@ -161,8 +160,7 @@ public final class Wait implements Pending {
         sink.completed(this, outcome, first, more);
     }
 
-    @Override
-    public void failed(Throwable cause) {
+    void failed(Throwable cause) {
         name = 0;
         ready = 0;
         failed =

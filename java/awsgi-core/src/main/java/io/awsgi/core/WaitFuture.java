@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It is a task, too, which the reactor's thread runs to begin the wait, or to end it.
  */
-final class WaitFuture extends CompletableFuture<Readiness> implements Pending, Runnable {
+final class WaitFuture extends CompletableFuture<Readiness> implements Runnable {
     private final ReactorBridge bridge;
 
     /** A {@link Waitable}, or who finds one on the reactor's thread; null for a sleep. */
@@ -77,8 +77,7 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Pending, 
         return (Waitable) known;
     }
 
-    @Override
-    public void completed(int kind, int ready, int arg) {
+    void completed(int kind, int ready, int arg) {
         name = 0;
         switch (Outcome.of(kind & Layout.OUTCOME)) {
             case READY -> super.complete(Readiness.of(ready));
@@ -93,8 +92,7 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Pending, 
         }
     }
 
-    @Override
-    public void failed(Throwable cause) {
+    void failed(Throwable cause) {
         name = 0;
         super.completeExceptionally(cause);
     }

@@ -88,7 +88,11 @@ public final class ReactorBridge implements AutoCloseable {
     private static final int TASKS = 1024;
 
     /** What lies behind it has come too late for this turn. */
-    private static final Runnable LAST = () -> {};
+    private static final Runnable LAST =
+            new Runnable() {
+                @Override
+                public void run() {}
+            };
 
     private static final System.Logger LOG = System.getLogger("io.awsgi");
     private static final VarHandle WOKEN;

@@ -306,7 +306,7 @@ public final class Reactor implements AutoCloseable {
         }
     }
 
-    private void checkOurs(Waitable waitable) {
+    void checkOurs(Waitable waitable) {
         if (waitable.bridge != bridge) {
             throw AwsgiException.of(
                     Status.STALE.number(),

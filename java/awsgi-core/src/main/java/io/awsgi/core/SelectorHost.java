@@ -331,6 +331,8 @@ public final class SelectorHost implements AutoCloseable {
         if (!bridge.isAlive()) {
             return false;
         }
+        // Not after it has slept, which nobody could end.
+        bridge.checkNotTurning();
         if (atMost != null) {
             nanos = Math.min(nanos, Math.max(0, Clock.nanos(atMost)));
         }

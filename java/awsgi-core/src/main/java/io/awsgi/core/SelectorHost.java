@@ -271,6 +271,14 @@ public final class SelectorHost implements AutoCloseable {
         if (waitable == null || !waitable.isOpen()) {
             waitable = bridge.level(watched);
             watched.waitable = waitable;
+            // What it was watched for ends with the one before, which may not have been said yet.
+            watched.interest = 0;
+            try {
+                watched.apply();
+            } catch (CancelledKeyException closed) {
+                lose(watched);
+                throw new ClosedChannelException();
+            }
         }
         return waitable;
     }

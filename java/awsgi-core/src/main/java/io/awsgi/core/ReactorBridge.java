@@ -271,12 +271,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED) {
             return false;
         }
-        if (turning) {
-            throw AwsgiException.of(
-                    Status.REENTRANT.number(),
-                    0,
-                    "the turn that calls this is not over: return to the loop first");
-        }
+        checkNotTurning();
         turning = true;
         try {
             return turnOnce();
@@ -574,6 +569,15 @@ public final class ReactorBridge implements AutoCloseable {
 
     boolean isTurning() {
         return turning;
+    }
+
+    void checkNotTurning() {
+        if (turning) {
+            throw AwsgiException.of(
+                    Status.REENTRANT.number(),
+                    0,
+                    "the turn that calls this is not over: return to the loop first");
+        }
     }
 
     boolean isOwner() {

@@ -1,5 +1,6 @@
 package io.awsgi.core;
 
+import java.util.Objects;
 import java.util.concurrent.ThreadFactory;
 
 /**
@@ -50,6 +51,7 @@ public final class ReactorOptions {
      * @return the options
      */
     public ReactorOptions name(String name) {
+        Objects.requireNonNull(name, "name");
         return new ReactorOptions(name, maxWaits, maxWaitables, nested, threads);
     }
 
@@ -92,6 +94,7 @@ public final class ReactorOptions {
      * @return the options
      */
     public ReactorOptions threads(ThreadFactory threads) {
+        Objects.requireNonNull(threads, "threads");
         return new ReactorOptions(name, maxWaits, maxWaitables, nested, threads);
     }
 

@@ -42,6 +42,7 @@ public final class Wait {
      * @return whether it can still complete
      */
     public boolean isPending() {
+        bridge.checkOwner();
         return name != 0 && bridge.isAlive();
     }
 
@@ -91,7 +92,6 @@ public final class Wait {
     }
 
     private boolean ask(int kind) {
-        bridge.checkOwner();
         if (!isPending()) {
             return false;
         }
@@ -135,6 +135,7 @@ public final class Wait {
      * @throws IllegalStateException if it was not
      */
     public Exception failure() {
+        bridge.checkOwner();
         if (failed == null) {
             throw new IllegalStateException(
                     "the wait has not failed: ask in the sink that is told FAILED");

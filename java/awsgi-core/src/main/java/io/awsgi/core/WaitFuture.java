@@ -1,5 +1,6 @@
 package io.awsgi.core;
 
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -58,7 +59,7 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Runnable 
             bridge.checkTakesWaits();
             Waitable waitable = waitable();
             if (waitable != null) {
-                waitable.checkOpen();
+                bridge.reactor().checkOurs(waitable);
             }
             name = bridge.arm(this, waitable, interest.bits(), flags, deadline);
         } catch (Throwable failure) {
@@ -70,7 +71,9 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Runnable 
     private @Nullable Waitable waitable() throws Exception {
         Object known = target;
         if (known instanceof Callable<?> finder) {
-            Waitable found = ((Callable<Waitable>) finder).call();
+            Waitable found =
+                    Objects.requireNonNull(
+                            ((Callable<Waitable>) finder).call(), "the finder found no waitable");
             target = found;
             return found;
         }

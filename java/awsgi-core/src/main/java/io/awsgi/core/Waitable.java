@@ -123,13 +123,13 @@ public final class Waitable implements AutoCloseable {
             throw new IllegalArgumentException(
                     "nothing is ready: give at least one bit, such as Readiness.READABLE");
         }
+        checkOpen();
         if (!kind.isTold()) {
             throw AwsgiException.of(
                     Status.INVALID.number(),
                     0,
                     "a " + words() + " tells by itself when it is ready: use an event");
         }
-        checkOpen();
         if (bridge.isOwner()) {
             bridge.report(token, bits);
             return;

@@ -88,11 +88,7 @@ public final class ReactorBridge implements AutoCloseable {
     private static final int TASKS = 1024;
 
     /** What lies behind it has come too late for this turn. */
-    private static final Runnable LAST =
-            new Runnable() {
-                @Override
-                public void run() {}
-            };
+    private static final Runnable LAST = ReactorBridge::nothing;
 
     private static final System.Logger LOG = System.getLogger("io.awsgi");
     private static final VarHandle WOKEN;
@@ -342,6 +338,8 @@ public final class ReactorBridge implements AutoCloseable {
             throw bug;
         }
     }
+
+    private static void nothing() {}
 
     /** Runs the tasks that are there; what those add is for the next turn. */
     private void runTasks() {

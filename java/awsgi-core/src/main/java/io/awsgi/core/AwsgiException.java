@@ -22,6 +22,16 @@ public class AwsgiException extends IllegalStateException {
     /** The errno of the system call that was refused, or 0. */
     private final int errno;
 
+    /**
+     * For a host of one's own, which refuses as those of the library do.
+     *
+     * @param status the kind of failure
+     * @param message what was asked for, what is wrong and what to do
+     */
+    public AwsgiException(Status status, String message) {
+        this(status, 0, message);
+    }
+
     AwsgiException(Status status, int errno, String message) {
         super(message);
         this.status = status;

@@ -65,6 +65,15 @@ public final class ReactorBridge implements AutoCloseable {
         default void armed(Waitable waitable, Readiness interest) {}
 
         /**
+         * {@link ReactorBridge#timeoutNanos} is less than it was: something has to cross before the
+         * loop sleeps, or a deadline is nearer. For a loop that turns only when there is something
+         * to do; one that turns in each round asks anyway.
+         *
+         * <p><b>Threads:</b> the owner's, outside of {@link ReactorBridge#turn}. It may not throw.
+         */
+        default void due() {}
+
+        /**
          * The reactor is gone, and asks for nothing any more: give back what the loop had for it.
          *
          * <p><b>Threads:</b> the owner's, at the end of the last {@link ReactorBridge#turn}.
@@ -77,6 +86,9 @@ public final class ReactorBridge implements AutoCloseable {
      * ever.
      */
     private static final int TASKS = 1024;
+
+    /** What lies behind it has come too late for this turn. */
+    private static final Runnable LAST = ReactorBridge::nothing;
 
     private static final System.Logger LOG = System.getLogger("io.awsgi");
     private static final VarHandle WOKEN;
@@ -255,12 +267,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED) {
             return false;
         }
-        if (turning) {
-            throw AwsgiException.of(
-                    Status.REENTRANT.number(),
-                    0,
-                    "the turn that calls this is not over: return to the loop first");
-        }
+        checkNotTurning();
         turning = true;
         try {
             return turnOnce();
@@ -289,7 +296,12 @@ public final class ReactorBridge implements AutoCloseable {
         more = (flags & Layout.TURN_MORE) != 0;
         nextDeadline = block.getLong(Layout.NEXT_DEADLINE);
         if ((flags & ~Layout.TURN_MORE) != 0) {
-            heed(flags);
+            try {
+                heed(flags);
+            } catch (Throwable failure) {
+                // A thread factory or a logger failed: what the turn has brought is not lost by it.
+                Threads.uncaught(failure);
+            }
         }
         // Both counts before anything is called, which may use the block.
         int changes = (int) (answer >>> Layout.CHANGES_SHIFT) & Layout.COUNT_MASK;
@@ -327,10 +339,18 @@ public final class ReactorBridge implements AutoCloseable {
         }
     }
 
+    private static void nothing() {}
+
+    /** Runs the tasks that are there; what those add is for the next turn. */
     private void runTasks() {
+        if (tasks.isEmpty()) {
+            return;
+        }
+        tasks.add(LAST);
         for (int count = 0; count < TASKS; count++) {
             Runnable task = tasks.poll();
-            if (task == null) {
+            // Where there were more than this allows, one of an earlier turn lies among them.
+            if (task == null || task == LAST) {
                 return;
             }
             try {
@@ -361,7 +381,7 @@ public final class ReactorBridge implements AutoCloseable {
         int record = Layout.COMPLETIONS + at * Layout.RECORD;
         long name = block.getLong(record);
         long half = block.getLong(record + 8);
-        Pending wait = slots.find(name);
+        Object wait = slots.find(name);
         if (wait == null) {
             // Forgotten by a completion of this turn.
             return;
@@ -371,7 +391,7 @@ public final class ReactorBridge implements AutoCloseable {
             slots.release(name);
         }
         try {
-            wait.completed(kind, Layout.second(half), Layout.third(half));
+            Pending.completed(wait, kind, Layout.second(half), Layout.third(half));
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
@@ -500,7 +520,7 @@ public final class ReactorBridge implements AutoCloseable {
                     if (phase == Phase.OPEN || phase == Phase.DRAINING) {
                         shutAt = phase == Phase.OPEN ? deadline : Math.min(shutAt, deadline);
                         phase = Phase.DRAINING;
-                        due = true;
+                        due();
                     }
                 });
     }
@@ -547,6 +567,15 @@ public final class ReactorBridge implements AutoCloseable {
 
     boolean isTurning() {
         return turning;
+    }
+
+    void checkNotTurning() {
+        if (turning) {
+            throw AwsgiException.of(
+                    Status.REENTRANT.number(),
+                    0,
+                    "the turn that calls this is not over: return to the loop first");
+        }
     }
 
     boolean isOwner() {
@@ -646,7 +675,9 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED && tasks.remove(task)) {
             return false;
         }
-        if (!isOwner()) {
+        if (isOwner()) {
+            due();
+        } else {
             wake();
         }
         return true;
@@ -663,20 +694,36 @@ public final class ReactorBridge implements AutoCloseable {
      */
     void report(long token, int bits) {
         ring.put(token, Layout.REPORT, bits, 0);
-        due = true;
+        due();
+    }
+
+    /** Something has to cross before the host sleeps. */
+    void due() {
+        if (!due) {
+            due = true;
+            if (!turning) {
+                host.due();
+            }
+        }
     }
 
     /** Arms a wait for one waitable, or none. Answers its name. */
-    long arm(Pending wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
+    long arm(Object wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);
-            due |= deadline <= 0;
         } else {
             ring.putPair(name, Layout.ARM, interest, flags, waitable.number(), deadline);
             armed(waitable, interest);
         }
-        armedDeadline = Math.min(armedDeadline, deadline);
+        if (deadline <= 0 || ring.overflows()) {
+            due();
+        } else if (deadline < armedDeadline) {
+            armedDeadline = deadline;
+            if (!turning && !due && deadline < nextDeadline && deadline < shutAt) {
+                host.due();
+            }
+        }
         return name;
     }
 
@@ -687,7 +734,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (waitable.kind != Waitable.Kind.LEVEL
                 || (interest & ~waitable.told) != 0
                 || waitable.told == 0) {
-            due = true;
+            due();
         } else {
             host.armed(waitable, Readiness.of(waitable.told));
         }
@@ -712,7 +759,7 @@ public final class ReactorBridge implements AutoCloseable {
         long name = slots.claim(wait);
         ring.putPair(name, Layout.ARM_SET, question.atLeast, flags, count, deadline);
         armedDeadline = Math.min(armedDeadline, deadline);
-        due = true;
+        due();
         wait.begin(name);
     }
 
@@ -726,7 +773,9 @@ public final class ReactorBridge implements AutoCloseable {
     void ask(long name, int kind) {
         ring.put(name, kind, 0, 0);
         // A forgotten wait tells nobody anything.
-        due |= kind != Layout.FORGET;
+        if (kind != Layout.FORGET || ring.overflows()) {
+            due();
+        }
     }
 
     /** A forgotten wait's name is free. */
@@ -742,7 +791,7 @@ public final class ReactorBridge implements AutoCloseable {
         }
         ring.put(waitable.number(), Layout.CLOSE, 0, 0);
         waitable.closedAt = ring.position();
-        due = true;
+        due();
         if (waitable.kind.isForeign()) {
             leaving.add(waitable);
         }
@@ -769,7 +818,7 @@ public final class ReactorBridge implements AutoCloseable {
         while (ring.count() > 0) {
             Native.submit(context, Layout.FLUSH, ring.count());
             ring.crossed();
-            due = true;
+            due();
         }
     }
 

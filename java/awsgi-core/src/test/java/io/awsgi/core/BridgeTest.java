@@ -429,8 +429,8 @@ class BridgeTest {
             thread.start();
             host.turnUntil(() -> host.reactor.stats().waits() == 1);
             event.signal(READABLE);
-            host.turnUntil(answer::isDone);
-            assertSame(READABLE, answer.join());
+            host.turnUntil(() -> host.reactor.stats().waits() == 0);
+            assertSame(READABLE, answer.get(20, TimeUnit.SECONDS));
             thread.join();
         }
     }
@@ -557,6 +557,31 @@ class BridgeTest {
         host.close();
         assertEquals(0, host.bridge.timeoutNanos());
         assertFalse(host.bridge.turn());
+    }
+
+    @Test
+    void aTaskThatComesAgainAndAgainLeavesTheTurnToTheOthers() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            host.reactor.start(Question.of(event, READABLE), as("wait"));
+            Runnable again =
+                    new Runnable() {
+                        @Override
+                        public void run() {
+                            told.add("task");
+                            if (host.reactor.stats().turns() < 2) {
+                                host.reactor.execute(this);
+                            }
+                        }
+                    };
+            host.reactor.execute(again);
+            event.signal(READABLE);
+            host.bridge.turn();
+            assertEquals(List.of("task", "wait READY READABLE"), take());
+            assertTrue(host.bridge.mustTurn());
+            host.bridge.turn();
+            assertEquals(List.of("task"), take());
+        }
     }
 
     @Test

@@ -2,7 +2,6 @@ package io.awsgi.examples;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
 import java.io.File;
@@ -22,7 +21,10 @@ final class Program implements AutoCloseable {
     private final Thread timer;
 
     private Program(List<String> command) throws IOException {
-        process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        // A JVM would say that it has picked them up.
+        builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
+        process = builder.start();
         output = process.inputReader(StandardCharsets.UTF_8);
         timer =
                 new Thread(
@@ -87,7 +89,6 @@ final class Program implements AutoCloseable {
         timer.join();
         assertEquals(0, process.waitFor(), () -> "it said:\n" + said);
         assertFalse(said.toString().contains(" in native method"), () -> "it said:\n" + said);
-        assertTrue(process.exitValue() == 0);
         return lines;
     }
 

@@ -97,9 +97,12 @@ public final class Sets {
                 return; // its last
             }
             try {
-                // Until there is no more: what is left would not be told again on every kind.
-                for (int read; (read = channel.read(buffer.clear())) > 0; ) {
+                int read;
+                while ((read = channel.read(buffer.clear())) > 0) {
                     bytes += read;
+                }
+                if (read < 0) {
+                    wait.cancel(); // the end is READABLE for ever
                 }
             } catch (IOException gone) {
                 wait.cancel();

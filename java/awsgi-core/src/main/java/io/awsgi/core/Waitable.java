@@ -61,8 +61,8 @@ public final class Waitable implements AutoCloseable {
     /**
      * The host's own object, for one that the host watches.
      *
-     * @return what was given to {@link ReactorBridge#level} or {@link ReactorBridge#once}, or the channel of
-     *     a {@link SelectorHost}; null for what the library watches
+     * @return what was given to {@link ReactorBridge#level} or {@link ReactorBridge#once}, or the
+     *     channel of a {@link SelectorHost}; null for what the library watches
      */
     public @Nullable Object attachment() {
         return attachment instanceof Watched watched ? watched.channel : attachment;

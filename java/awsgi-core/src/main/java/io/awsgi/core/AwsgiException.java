@@ -1,5 +1,6 @@
 package io.awsgi.core;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +30,10 @@ public class AwsgiException extends IllegalStateException {
      * @param message what was asked for, what is wrong and what to do
      */
     public AwsgiException(Status status, String message) {
-        this(status, 0, message);
+        this(
+                Objects.requireNonNull(status, "status"),
+                0,
+                Objects.requireNonNull(message, "message"));
     }
 
     AwsgiException(Status status, int errno, String message) {

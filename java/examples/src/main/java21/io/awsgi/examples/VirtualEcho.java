@@ -31,7 +31,7 @@ public final class VirtualEcho {
         }
     }
 
-    /** Serves until this thread is interrupted, or the server or its host is closed. */
+    /** Serves until its host is closed, or this thread is interrupted. */
     public static void serve(SelectorHost host, ServerSocketChannel server, Duration idle)
             throws IOException, InterruptedException {
         try (ExecutorService connections = Executors.newVirtualThreadPerTaskExecutor()) {

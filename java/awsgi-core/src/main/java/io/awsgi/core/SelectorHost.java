@@ -42,6 +42,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SelectorHost implements AutoCloseable {
     private static final int CHANNELS = 1 | 2;
+
+    /** How often a loop that failed tries to end well. */
+    private static final int ATTEMPTS = 3;
+
     private static final System.Logger LOG = System.getLogger("io.awsgi");
 
     private final Selector selector;
@@ -140,11 +144,27 @@ public final class SelectorHost implements AutoCloseable {
             try {
                 lives = host.turn(null);
             } catch (Throwable failure) {
-                LOG.log(
-                        System.Logger.Level.ERROR,
-                        "reactor " + options.name + " ends: its loop failed",
-                        failure);
-                host.bridge.shutdown(0);
+                try {
+                    LOG.log(
+                            System.Logger.Level.ERROR,
+                            "reactor " + options.name + " ends: its loop failed",
+                            failure);
+                } finally {
+                    host.end();
+                }
+                return;
+            }
+        }
+    }
+
+    /** Without the selector, which may be what failed. */
+    private void end() {
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            try {
+                bridge.close();
+                return;
+            } catch (Throwable failure) {
+                LOG.log(System.Logger.Level.ERROR, "closing " + bridge + " failed", failure);
             }
         }
     }

@@ -398,6 +398,8 @@ public final class Reactor implements AutoCloseable {
      */
     public long pointer() {
         bridge.watchForNativeCode();
+        // What that code does, the library alone knows.
+        bridge.due();
         return bridge.submit(Layout.POINTER);
     }
 

@@ -65,6 +65,15 @@ public final class ReactorBridge implements AutoCloseable {
         default void armed(Waitable waitable, Readiness interest) {}
 
         /**
+         * {@link ReactorBridge#timeoutNanos} is less than it was: something has to cross before the
+         * loop sleeps, or a deadline is nearer. For a loop that turns only when there is something
+         * to do; one that turns in each round asks anyway.
+         *
+         * <p><b>Threads:</b> the owner's, outside of {@link ReactorBridge#turn}. It may not throw.
+         */
+        default void due() {}
+
+        /**
          * The reactor is gone, and asks for nothing any more: give back what the loop had for it.
          *
          * <p><b>Threads:</b> the owner's, at the end of the last {@link ReactorBridge#turn}.
@@ -77,6 +86,9 @@ public final class ReactorBridge implements AutoCloseable {
      * ever.
      */
     private static final int TASKS = 1024;
+
+    /** What lies behind it has come too late for this turn. */
+    private static final Runnable LAST = ReactorBridge::nothing;
 
     private static final System.Logger LOG = System.getLogger("io.awsgi");
     private static final VarHandle WOKEN;
@@ -327,10 +339,18 @@ public final class ReactorBridge implements AutoCloseable {
         }
     }
 
+    private static void nothing() {}
+
+    /** Runs the tasks that are there; what those add is for the next turn. */
     private void runTasks() {
+        if (tasks.isEmpty()) {
+            return;
+        }
+        tasks.add(LAST);
         for (int count = 0; count < TASKS; count++) {
             Runnable task = tasks.poll();
-            if (task == null) {
+            // Where there were more than this allows, one of an earlier turn lies among them.
+            if (task == null || task == LAST) {
                 return;
             }
             try {
@@ -417,13 +437,13 @@ public final class ReactorBridge implements AutoCloseable {
     /**
      * How long the loop may sleep, unless it is woken or something that it watches is ready.
      *
-     * @return nanoseconds; 0 if it has to turn first; {@link Long#MAX_VALUE} for as long as it
-     *     likes
+     * @return nanoseconds; 0 if it has to turn first, or the reactor is gone, which the turn says;
+     *     {@link Long#MAX_VALUE} for as long as it likes
      * @throws AwsgiException {@link Status#THREAD}
      */
     public long timeoutNanos() {
         checkOwner();
-        if (mustTurn()) {
+        if (mustTurn() || phase == Phase.FREED) {
             return 0;
         }
         long deadline = Math.min(Math.min(nextDeadline, armedDeadline), shutAt);
@@ -500,7 +520,7 @@ public final class ReactorBridge implements AutoCloseable {
                     if (phase == Phase.OPEN || phase == Phase.DRAINING) {
                         shutAt = phase == Phase.OPEN ? deadline : Math.min(shutAt, deadline);
                         phase = Phase.DRAINING;
-                        due = true;
+                        due();
                     }
                 });
     }
@@ -655,7 +675,9 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED && tasks.remove(task)) {
             return false;
         }
-        if (!isOwner()) {
+        if (isOwner()) {
+            due();
+        } else {
             wake();
         }
         return true;
@@ -672,7 +694,17 @@ public final class ReactorBridge implements AutoCloseable {
      */
     void report(long token, int bits) {
         ring.put(token, Layout.REPORT, bits, 0);
-        due = true;
+        due();
+    }
+
+    /** Something has to cross before the host sleeps. */
+    void due() {
+        if (!due) {
+            due = true;
+            if (!turning) {
+                host.due();
+            }
+        }
     }
 
     /** Arms a wait for one waitable, or none. Answers its name. */
@@ -680,12 +712,18 @@ public final class ReactorBridge implements AutoCloseable {
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);
-            due |= deadline <= 0;
         } else {
             ring.putPair(name, Layout.ARM, interest, flags, waitable.number(), deadline);
             armed(waitable, interest);
         }
-        armedDeadline = Math.min(armedDeadline, deadline);
+        if (deadline <= 0 || ring.overflows()) {
+            due();
+        } else if (deadline < armedDeadline) {
+            armedDeadline = deadline;
+            if (!turning && !due && deadline < nextDeadline && deadline < shutAt) {
+                host.due();
+            }
+        }
         return name;
     }
 
@@ -696,7 +734,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (waitable.kind != Waitable.Kind.LEVEL
                 || (interest & ~waitable.told) != 0
                 || waitable.told == 0) {
-            due = true;
+            due();
         } else {
             host.armed(waitable, Readiness.of(waitable.told));
         }
@@ -721,7 +759,7 @@ public final class ReactorBridge implements AutoCloseable {
         long name = slots.claim(wait);
         ring.putPair(name, Layout.ARM_SET, question.atLeast, flags, count, deadline);
         armedDeadline = Math.min(armedDeadline, deadline);
-        due = true;
+        due();
         wait.begin(name);
     }
 
@@ -735,7 +773,9 @@ public final class ReactorBridge implements AutoCloseable {
     void ask(long name, int kind) {
         ring.put(name, kind, 0, 0);
         // A forgotten wait tells nobody anything.
-        due |= kind != Layout.FORGET;
+        if (kind != Layout.FORGET || ring.overflows()) {
+            due();
+        }
     }
 
     /** A forgotten wait's name is free. */
@@ -751,7 +791,7 @@ public final class ReactorBridge implements AutoCloseable {
         }
         ring.put(waitable.number(), Layout.CLOSE, 0, 0);
         waitable.closedAt = ring.position();
-        due = true;
+        due();
         if (waitable.kind.isForeign()) {
             leaving.add(waitable);
         }
@@ -778,7 +818,7 @@ public final class ReactorBridge implements AutoCloseable {
         while (ring.count() > 0) {
             Native.submit(context, Layout.FLUSH, ring.count());
             ring.crossed();
-            due = true;
+            due();
         }
     }
 

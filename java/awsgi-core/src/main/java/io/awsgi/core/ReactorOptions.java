@@ -108,6 +108,16 @@ public final class ReactorOptions {
         return new ReactorOptions(name, maxWaits, maxWaitables, true, threads);
     }
 
+    /**
+     * The same for a host whose loop watches no descriptor, as it is unless {@link #nested} was
+     * called.
+     *
+     * @return the options
+     */
+    public ReactorOptions delegated() {
+        return new ReactorOptions(name, maxWaits, maxWaitables, false, threads);
+    }
+
     /** A thread of the factory's, as all of ours are. */
     Thread thread(Runnable task, String name) {
         Thread thread = threads.newThread(task);

@@ -73,11 +73,12 @@ public final class Wait {
      * Has a multishot wait report again if its waitable is still ready, for who has not drained it.
      *
      * @return whether it was pending; if not, nothing was done
-     * @throws AwsgiException {@link Status#STATE} for a wait that is not multishot: start another
+     * @throws AwsgiException {@link Status#STATE} for one that is pending and not multishot: start
+     *     another
      */
     public boolean rearm() {
         bridge.checkOwner();
-        if (!question.multishot) {
+        if (isPending() && !question.multishot) {
             throw AwsgiException.of(
                     Status.STATE.number(),
                     0,
@@ -99,9 +100,10 @@ public final class Wait {
     }
 
     /**
-     * The members of its set that were ready at its last completion, in the order of the set.
+     * The members of its set that were ready at its last completion, in the order of the set: also
+     * if they were not enough, and it timed out.
      *
-     * @return them; of a wait that is not {@link Outcome#READY} none
+     * @return them; of a wait that {@link Outcome#FAILED} none
      * @throws AwsgiException {@link Status#STALE} after the turn that delivered the completion
      */
     public List<Member> members() {
@@ -148,17 +150,15 @@ public final class Wait {
         if (!more) {
             name = 0;
         }
+        this.ready = ready;
+        this.arg = arg;
         Outcome outcome = Outcome.of(kind & Layout.OUTCOME);
-        if (outcome == Outcome.READY) {
-            this.ready = ready;
-            this.arg = arg;
-        } else {
+        if (outcome == Outcome.FAILED) {
             this.ready = 0;
-            if (outcome == Outcome.FAILED) {
-                failed = Pending.failure(kind, arg);
-            }
+            failed = Pending.failure(kind, arg);
         }
-        sink.completed(this, outcome, Readiness.of(this.ready), more);
+        Readiness first = outcome == Outcome.READY ? Readiness.of(ready) : Readiness.NONE;
+        sink.completed(this, outcome, first, more);
     }
 
     void failed(Throwable cause) {

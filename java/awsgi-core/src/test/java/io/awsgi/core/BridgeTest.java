@@ -101,6 +101,35 @@ class BridgeTest {
     }
 
     @Test
+    void aSetThatTimesOutSaysWhoWasThere() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable[] events = {host.reactor.event(), host.reactor.event(), host.reactor.event()};
+            Question all =
+                    Question.of(events[0], READABLE)
+                            .and(events[1], READABLE)
+                            .and(events[2], READABLE)
+                            .all();
+            List<Member> members = new ArrayList<>();
+            Sink sink =
+                    (wait, outcome, ready, more) -> {
+                        told.add(outcome + " " + ready);
+                        members.addAll(wait.members());
+                    };
+            events[1].signal(READABLE);
+            host.reactor.start(all.within(Duration.ZERO), sink);
+            host.settle();
+            assertEquals(List.of("TIMED_OUT NONE"), take());
+            assertEquals(List.of(new Member(events[1], 1, READABLE)), members);
+            members.clear();
+            events[2].signal(READABLE);
+            host.reactor.start(all, sink).cancel();
+            host.settle();
+            assertEquals(List.of("CANCELLED NONE"), take());
+            assertEquals(2, members.size());
+        }
+    }
+
+    @Test
     void aSetMayBeLargerThanTheRing() {
         try (ManualHost host = new ManualHost()) {
             List<Waitable> events = new ArrayList<>();
@@ -226,6 +255,18 @@ class BridgeTest {
             assertTrue(wait.cancel());
             host.settle();
             assertEquals(List.of("wait CANCELLED NONE"), take());
+            assertFalse(wait.rearm());
+        }
+    }
+
+    @Test
+    void onlyAMultishotWaitIsArmedAgain() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            Wait wait = host.reactor.start(Question.of(event, READABLE), as("wait"));
+            assertEquals(Status.STATE, assertThrows(AwsgiException.class, wait::rearm).status());
+            event.signal(READABLE);
+            host.settle();
             assertFalse(wait.rearm());
         }
     }
@@ -388,8 +429,8 @@ class BridgeTest {
             thread.start();
             host.turnUntil(() -> host.reactor.stats().waits() == 1);
             event.signal(READABLE);
-            host.turnUntil(answer::isDone);
-            assertSame(READABLE, answer.join());
+            host.turnUntil(() -> host.reactor.stats().waits() == 0);
+            assertSame(READABLE, answer.get(20, TimeUnit.SECONDS));
             thread.join();
         }
     }
@@ -507,6 +548,40 @@ class BridgeTest {
             assertEquals(0, host.bridge.timeoutNanos());
         }
         assertEquals(List.of("other CLOSED NONE"), take());
+    }
+
+    @Test
+    void aLoopThatClosesItsReactorDoesNotSleepBeforeItLearnsThatItIsGone() {
+        ManualHost host = new ManualHost();
+        host.settle();
+        host.close();
+        assertEquals(0, host.bridge.timeoutNanos());
+        assertFalse(host.bridge.turn());
+    }
+
+    @Test
+    void aTaskThatComesAgainAndAgainLeavesTheTurnToTheOthers() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            host.reactor.start(Question.of(event, READABLE), as("wait"));
+            Runnable again =
+                    new Runnable() {
+                        @Override
+                        public void run() {
+                            told.add("task");
+                            if (host.reactor.stats().turns() < 2) {
+                                host.reactor.execute(this);
+                            }
+                        }
+                    };
+            host.reactor.execute(again);
+            event.signal(READABLE);
+            host.bridge.turn();
+            assertEquals(List.of("task", "wait READY READABLE"), take());
+            assertTrue(host.bridge.mustTurn());
+            host.bridge.turn();
+            assertEquals(List.of("task"), take());
+        }
     }
 
     @Test

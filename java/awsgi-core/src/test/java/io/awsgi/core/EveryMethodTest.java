@@ -421,6 +421,10 @@ class EveryMethodTest {
                         options.threads(task -> null));
             } else if (type == ReactorBridge.Host.class) {
                 return List.of(manual);
+            } else if (type == Status.class) {
+                return List.of((Object[]) Status.values());
+            } else if (type == Exception.class) {
+                return List.of(new IOException("planted"));
             }
             throw new AssertionError(
                     "there is no " + type + " here: say in World what may be given");

@@ -43,9 +43,6 @@ import org.jspecify.annotations.Nullable;
 public final class SelectorHost implements AutoCloseable {
     private static final int CHANNELS = 1 | 2;
 
-    /** How often a loop that failed tries to end well. */
-    private static final int ATTEMPTS = 3;
-
     private static final System.Logger LOG = System.getLogger("io.awsgi");
 
     private final Selector selector;
@@ -159,13 +156,10 @@ public final class SelectorHost implements AutoCloseable {
 
     /** Without the selector, which may be what failed. */
     private void end() {
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            try {
-                bridge.close();
-                return;
-            } catch (Throwable failure) {
-                LOG.log(System.Logger.Level.ERROR, "closing " + bridge + " failed", failure);
-            }
+        try {
+            bridge.close();
+        } catch (Throwable failure) {
+            LOG.log(System.Logger.Level.ERROR, "closing " + bridge + " failed", failure);
         }
     }
 
@@ -459,7 +453,8 @@ public final class SelectorHost implements AutoCloseable {
         bridge.shutdown(0);
         if (!bridge.isOwner()) {
             if (turnsItself) {
-                bridge.whenClosed().join();
+                // Of one that cannot end the loop has told why.
+                bridge.whenClosed().exceptionally(failure -> null).join();
             }
         } else if (!bridge.isTurning()) {
             bridge.close();

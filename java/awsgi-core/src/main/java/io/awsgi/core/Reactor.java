@@ -446,7 +446,8 @@ public final class Reactor implements AutoCloseable {
      *
      * <p><b>Threads:</b> any.
      *
-     * @return the end
+     * @return the end; exceptionally, if a bug of the library keeps it from ending: what it holds
+     *     stays taken
      */
     public CompletableFuture<Void> whenClosed() {
         return bridge.whenClosed().copy();

@@ -90,6 +90,9 @@ public final class ReactorBridge implements AutoCloseable {
     /** What lies behind it has come too late for this turn. */
     private static final Runnable LAST = ReactorBridge::nothing;
 
+    /** After so many turns that failed, a reactor that is to end is left as it is. */
+    private static final int FAILURES = 3;
+
     private static final System.Logger LOG = System.getLogger("io.awsgi");
     private static final VarHandle WOKEN;
 
@@ -502,14 +505,36 @@ public final class ReactorBridge implements AutoCloseable {
      * nothing.
      *
      * <p><b>Threads:</b> any.
+     *
+     * @throws ReactorPanicException if a bug of the library was caught meanwhile; it is closed all
+     *     the same
      */
     @Override
     public void close() {
         shutdown(0);
         if (isOwner() && !turning) {
-            while (turn()) {
-                // What happens meanwhile is what completions do.
+            turnToTheEnd();
+        }
+    }
+
+    /** What happens meanwhile is what completions do. */
+    private void turnToTheEnd() {
+        RuntimeException first = null;
+        int failures = 0;
+        boolean lives = true;
+        while (lives) {
+            try {
+                lives = turn();
+            } catch (RuntimeException failure) {
+                first = first == null ? failure : first;
+                if (++failures == FAILURES) {
+                    closed.completeExceptionally(first);
+                    break;
+                }
             }
+        }
+        if (first != null) {
+            throw first;
         }
     }
 

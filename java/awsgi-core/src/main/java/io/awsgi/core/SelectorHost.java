@@ -42,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SelectorHost implements AutoCloseable {
     private static final int CHANNELS = 1 | 2;
+
     private static final System.Logger LOG = System.getLogger("io.awsgi");
 
     private final Selector selector;
@@ -140,12 +141,25 @@ public final class SelectorHost implements AutoCloseable {
             try {
                 lives = host.turn(null);
             } catch (Throwable failure) {
-                LOG.log(
-                        System.Logger.Level.ERROR,
-                        "reactor " + options.name + " ends: its loop failed",
-                        failure);
-                host.bridge.shutdown(0);
+                try {
+                    LOG.log(
+                            System.Logger.Level.ERROR,
+                            "reactor " + options.name + " ends: its loop failed",
+                            failure);
+                } finally {
+                    host.end();
+                }
+                return;
             }
+        }
+    }
+
+    /** Without the selector, which may be what failed. */
+    private void end() {
+        try {
+            bridge.close();
+        } catch (Throwable failure) {
+            LOG.log(System.Logger.Level.ERROR, "closing " + bridge + " failed", failure);
         }
     }
 
@@ -439,7 +453,8 @@ public final class SelectorHost implements AutoCloseable {
         bridge.shutdown(0);
         if (!bridge.isOwner()) {
             if (turnsItself) {
-                bridge.whenClosed().join();
+                // Of one that cannot end the loop has told why.
+                bridge.whenClosed().exceptionally(failure -> null).join();
             }
         } else if (!bridge.isTurning()) {
             bridge.close();

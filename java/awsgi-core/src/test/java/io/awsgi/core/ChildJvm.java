@@ -26,6 +26,7 @@ final class ChildJvm {
     private final List<String> before = new ArrayList<>();
     private final List<String> options = new ArrayList<>();
     private final List<Path> classPath = new ArrayList<>();
+    private Class<?> program = LoadOnce.class;
     private boolean modular;
     private boolean denied;
     private Path directory;
@@ -38,7 +39,7 @@ final class ChildJvm {
         classPath.add(root(ChildJvm.class));
     }
 
-    /** What {@link LoadOnce} printed, and the log. */
+    /** What the program printed, and the log. */
     record Output(int status, String text) {
         /** Asserts that each of these is in it. */
         Output has(String... words) {
@@ -64,6 +65,19 @@ final class ChildJvm {
                     .findFirst()
                     .orElse("");
         }
+    }
+
+    /** With this program in place of {@link LoadOnce}, and what it needs to assert. */
+    ChildJvm program(Class<?> program) {
+        this.program = program;
+        for (Class<?> type :
+                List.of(
+                        org.junit.jupiter.api.Assertions.class,
+                        org.junit.platform.commons.util.ExceptionUtils.class,
+                        org.opentest4j.AssertionFailedError.class)) {
+            with(root(type));
+        }
+        return this;
     }
 
     /** With this option. */
@@ -109,7 +123,7 @@ final class ChildJvm {
         return this;
     }
 
-    /** Runs {@link LoadOnce} to its end, and asserts that it came to one. */
+    /** Runs the program to its end, and asserts that it came to one. */
     Output run(String... arguments) throws IOException {
         List<String> command = new ArrayList<>(before);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -130,7 +144,7 @@ final class ChildJvm {
         if (modular) {
             command.add("--module");
         }
-        command.add((modular ? "io.awsgi.core/" : "") + LoadOnce.class.getName());
+        command.add((modular ? "io.awsgi.core/" : "") + program.getName());
         command.addAll(List.of(arguments));
 
         Path log = Files.createTempFile(directory.getParent(), "child", ".log");

@@ -78,6 +78,9 @@ public final class ReactorBridge implements AutoCloseable {
      */
     private static final int TASKS = 1024;
 
+    /** What lies behind it has come too late for this turn. */
+    private static final Runnable LAST = ReactorBridge::nothing;
+
     private static final System.Logger LOG = System.getLogger("io.awsgi");
     private static final VarHandle WOKEN;
 
@@ -327,10 +330,18 @@ public final class ReactorBridge implements AutoCloseable {
         }
     }
 
+    private static void nothing() {}
+
+    /** Runs the tasks that are there; what those add is for the next turn. */
     private void runTasks() {
+        if (tasks.isEmpty()) {
+            return;
+        }
+        tasks.add(LAST);
         for (int count = 0; count < TASKS; count++) {
             Runnable task = tasks.poll();
-            if (task == null) {
+            // Where there were more than this allows, one of an earlier turn lies among them.
+            if (task == null || task == LAST) {
                 return;
             }
             try {

@@ -560,6 +560,31 @@ class BridgeTest {
     }
 
     @Test
+    void aTaskThatComesAgainAndAgainLeavesTheTurnToTheOthers() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            host.reactor.start(Question.of(event, READABLE), as("wait"));
+            Runnable again =
+                    new Runnable() {
+                        @Override
+                        public void run() {
+                            told.add("task");
+                            if (host.reactor.stats().turns() < 2) {
+                                host.reactor.execute(this);
+                            }
+                        }
+                    };
+            host.reactor.execute(again);
+            event.signal(READABLE);
+            host.bridge.turn();
+            assertEquals(List.of("task", "wait READY READABLE"), take());
+            assertTrue(host.bridge.mustTurn());
+            host.bridge.turn();
+            assertEquals(List.of("task"), take());
+        }
+    }
+
+    @Test
     void aTurnInsideATurnIsRefused() {
         try (ManualHost host = new ManualHost()) {
             Waitable event = host.reactor.event();

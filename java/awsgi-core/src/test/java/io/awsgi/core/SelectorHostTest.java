@@ -276,6 +276,7 @@ class SelectorHostTest {
             Waitable before = host.reactor().call(() -> host.waitable(pipe.source())).get();
             assertSame(pipe.source(), before.attachment());
             host.release(pipe.source()).get();
+            assertTrue(wait.isDone());
             assertEquals(
                     ClosedChannelException.class,
                     assertThrows(CompletionException.class, wait::join).getCause().getClass());

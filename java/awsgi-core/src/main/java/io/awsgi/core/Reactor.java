@@ -81,7 +81,7 @@ public final class Reactor implements AutoCloseable {
     /**
      * Makes a waitable of a descriptor of the process, as native code opens them: a socket, a pipe,
      * an eventfd. It stays the caller's, and nothing about it is changed. Close the waitable before
-     * the descriptor.
+     * the descriptor, on the host's thread: elsewhere that is only asked for.
      *
      * <p><b>Threads:</b> the host's.
      *

@@ -756,6 +756,9 @@ public final class ReactorBridge implements AutoCloseable {
         due = true;
         if (waitable.kind.isForeign()) {
             leaving.add(waitable);
+        } else if (waitable.kind == Waitable.Kind.DESCRIPTOR) {
+            // Whoever closes the descriptor next may do so: nothing watches it any more.
+            flush();
         }
     }
 

@@ -26,6 +26,10 @@ public final class Reactor implements AutoCloseable {
         this.bridge = bridge;
     }
 
+    ReactorBridge bridge() {
+        return bridge;
+    }
+
     // ---- what can be waited for ---------------------------------------------------------------
 
     /**

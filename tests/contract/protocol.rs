@@ -12,8 +12,19 @@ pub struct Greeting {
 }
 
 /// What a scenario may need.
-pub const THINGS: [&str; 9] =
-    ["foreign", "level", "once", "descriptors", "threads", "fork", "budget", "stall", "socket"];
+pub const THINGS: [&str; 11] = [
+    "foreign",
+    "level",
+    "once",
+    "level_ends",
+    "descriptors",
+    "threads",
+    "fork",
+    "budget",
+    "stall",
+    "socket",
+    "socket_ends",
+];
 
 impl Greeting {
     /// Takes a line between the first and `ready`; answers what is wrong with it.

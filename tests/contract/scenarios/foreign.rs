@@ -29,8 +29,14 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "LEVEL, the other side closes",
         about: "HANGUP or READ_CLOSED completes the wait",
-        needs: LEVEL,
+        needs: &["foreign", "level", "level_ends"],
         play: |driver| hangup(driver, "level"),
+    },
+    Scenario {
+        name: "LEVEL, nothing more can be read",
+        about: "when the other side has closed, each wait for READABLE completes, be it as READABLE",
+        needs: LEVEL,
+        play: |driver| read_to_the_end(driver, "level"),
     },
     Scenario {
         name: "LEVEL, two waits on one object",
@@ -135,6 +141,23 @@ pub fn hangup(driver: &mut Driver, kind: &str) -> Played {
             );
         }
     }
+    driver.value_is("take F", 0)?;
+    driver.ok("close F").map(drop)
+}
+
+/// What every host can see of an end.
+pub fn read_to_the_end(driver: &mut Driver, kind: &str) -> Played {
+    driver.ok(&format!("foreign F {kind}"))?;
+    driver.ok("put F")?;
+    driver.ok("wait W any F:READABLE")?;
+    driver.ends("W", Ready)?;
+    driver.take_all("F", 1)?;
+    driver.ok("wait End any F:READABLE")?;
+    driver.nothing_of("End")?;
+    driver.ok("hangup F")?;
+    driver.ends("End", Ready)?;
+    driver.ok("wait Again any F:READABLE")?;
+    driver.ends("Again", Ready)?;
     driver.value_is("take F", 0)?;
     driver.ok("close F").map(drop)
 }

@@ -1,7 +1,9 @@
 //! Objects whose host reports once for each watch change.
 
 use super::Scenario;
-use super::foreign::{after, before, closed, coalesced, ends_unready, hangup, two_waits};
+use super::foreign::{
+    after, before, closed, coalesced, ends_unready, hangup, read_to_the_end, two_waits,
+};
 use crate::driver::{Driver, Played, fail};
 use crate::protocol::Outcome::Cancelled;
 
@@ -31,6 +33,12 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "HANGUP or READ_CLOSED completes the wait",
         needs: ONCE,
         play: |driver| hangup(driver, "once"),
+    },
+    Scenario {
+        name: "ONCE, nothing more can be read",
+        about: "when the other side has closed, each wait for READABLE completes, be it as READABLE",
+        needs: ONCE,
+        play: |driver| read_to_the_end(driver, "once"),
     },
     Scenario {
         name: "ONCE, two waits on one object",

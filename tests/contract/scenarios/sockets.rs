@@ -19,14 +19,20 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "a refused connection",
         about: "the wait for WRITABLE completes, with ERROR",
-        needs: &["socket"],
+        needs: &["socket", "socket_ends"],
         play: refused,
     },
     Scenario {
         name: "a peer that closes",
         about: "the wait for READABLE completes, with READ_CLOSED",
-        needs: &["socket", "descriptors"],
+        needs: &["socket", "socket_ends", "descriptors"],
         play: peer_closes,
+    },
+    Scenario {
+        name: "a connection that fails, or ends",
+        about: "waits for WRITABLE and READABLE complete, be it as that",
+        needs: &["socket"],
+        play: over,
     },
     Scenario {
         name: "a socket read and written by two waits",
@@ -100,12 +106,17 @@ fn both_ways(driver: &mut Driver) -> Played {
     }
 }
 
-fn refused(driver: &mut Driver) -> Played {
-    // The port of a connection is in use, and nobody listens there.
+/// Where nobody listens: the port of a connection, which is in use as long as that is there.
+fn nowhere() -> Played<(TcpStream, u16)> {
     let listener = local("a listener of the runner's", TcpListener::bind("127.0.0.1:0"))?;
     let address = local("its address", listener.local_addr())?;
     let busy = local("a connection of the runner's", TcpStream::connect(address))?;
     let port = local("its port", busy.local_addr())?.port();
+    Ok((busy, port))
+}
+
+fn refused(driver: &mut Driver) -> Played {
+    let (_busy, port) = nowhere()?;
     driver.ok(&format!("socket X {port}"))?;
     driver.ok("wait W any X:WRITABLE deadline=60000000000")?;
     let done = driver.ends("W", Ready)?;
@@ -113,6 +124,25 @@ fn refused(driver: &mut Driver) -> Played {
         return fail("W READY with ERROR", format!("`{}`", done.line));
     }
     driver.ok("close X").map(drop)
+}
+
+/// What every host can see of it.
+fn over(driver: &mut Driver) -> Played {
+    let (_busy, port) = nowhere()?;
+    driver.ok(&format!("socket Refused {port}"))?;
+    driver.ok("wait Never any Refused:WRITABLE deadline=60000000000")?;
+    driver.ends("Never", Ready)?;
+    driver.ok("close Refused")?;
+    let mut peer = connect(driver)?;
+    driver.ok("wait Read any X:READABLE")?;
+    send(&mut peer)?;
+    driver.ends("Read", Ready)?;
+    driver.value_is("take X", 1)?;
+    driver.ok("wait End any X:READABLE")?;
+    driver.nothing_of("End")?;
+    drop(peer);
+    driver.ends("End", Ready)?;
+    driver.value_is("take X", 0)
 }
 
 fn peer_closes(driver: &mut Driver) -> Played {

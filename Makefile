@@ -93,11 +93,13 @@ sleepers:
 
 # The libraries as they are installed. Each kind is built by itself, because cargo optimises less when
 # it builds several at once, and in a folder of its own, because they have the same names.
-PACKAGE := $(CARGO) rustc --quiet --release --lib --features ffi,server --target-dir target/package
+PACKAGE := $(CARGO) rustc --quiet --release --lib --target-dir target/package
+# Only the shared one is for a JVM: who puts the archive into a library of his own for one has a JNI_OnLoad
+# there already.
 library:
 	@scripts/deps serve
-	@$(PACKAGE) --crate-type cdylib
-	@$(PACKAGE) --crate-type staticlib -- \
+	@$(PACKAGE) --features ffi,server,jni --crate-type cdylib
+	@$(PACKAGE) --features ffi,server --crate-type staticlib -- \
 		--print native-static-libs=$(CURDIR)/target/package/native-static-libs \
 		2>target/package/log || { cat target/package/log >&2; exit 1; }
 

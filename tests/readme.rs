@@ -10,6 +10,17 @@ fn programs_shown_are_those_of_the_examples() {
         ("c", ["c-examples", "c-examples/hosts"].as_slice(), [".c", ".h"].as_slice()),
         ("rust", &["examples"], &[".rs"]),
         ("python", &["python/examples"], &[".py"]),
+        (
+            "java",
+            &[
+                "java/examples/src/main/java/io/awsgi/examples",
+                "java/examples/src/main/java21/io/awsgi/examples",
+                "java/examples/first/src/main/java/hello",
+                "java/examples/first/modular",
+            ],
+            &[".java"],
+        ),
+        ("xml", &["java/examples/first"], &[".xml"]),
     ] {
         let examples: Vec<String> = folders
             .iter()
@@ -95,7 +106,7 @@ fn anchors(text: &str) -> impl Iterator<Item = String> + '_ {
 
 /// The pages for users: name and text.
 fn pages() -> Vec<(String, String)> {
-    let mut names = vec!["README.md".to_owned()];
+    let mut names = vec!["README.md".to_owned(), "java/README.md".to_owned()];
     for entry in std::fs::read_dir(header::root().join("docs")).into_iter().flatten() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if name.ends_with(".md") {

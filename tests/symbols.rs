@@ -1,21 +1,19 @@
-//! What the shared library exports is what the header declares.
+//! What the shared library exports is what the header declares, and what a JVM calls.
 #![cfg(feature = "ffi")]
 
 mod common;
 
 use common::{c, elf, header};
 
+/// What a JVM calls.
+const JVM: &[&str] = if cfg!(feature = "jni") { &["JNI_OnLoad", "JNI_OnUnload"] } else { &[] };
+
 #[test]
-fn the_exported_symbols_are_the_functions_of_the_header() {
-    let declared: Vec<String> = {
-        let mut names: Vec<_> = header::functions(&header::awsgi_h())
-            .into_iter()
-            .map(|function| function.name)
-            .collect();
-        names.sort();
-        names
-    };
+fn the_exported_symbols_are_the_functions_of_the_header_and_what_a_jvm_calls() {
+    let mut declared: Vec<String> =
+        header::functions(&header::awsgi_h()).into_iter().map(|function| function.name).collect();
     assert!(!declared.is_empty(), "include/awsgi.h declares nothing");
+    declared.extend(JVM.iter().map(|name| (*name).to_owned()));
     let exported = elf::exported(&c::library());
     let only = |these: &[String], those: &[String]| {
         these.iter().filter(|name| !those.contains(name)).cloned().collect::<Vec<_>>()

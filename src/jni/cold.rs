@@ -2,8 +2,6 @@
 
 use super::block;
 use super::context::{self, Context};
-#[cfg(feature = "ffi")]
-use super::wake;
 use crate::core::{Completion, Deadline, Outcome, Readiness, Token};
 use crate::error::{Error, Result, Status};
 use crate::reactor::{
@@ -160,7 +158,10 @@ fn one(context: &mut Context, operation: i32, arguments: &mut Arguments<'_>) -> 
                 Error::new(Status::Invalid, format!("{fd} is no descriptor: it is too large"))
             })?;
             let own = arguments.flag("whether a descriptor is given")?;
-            reactor.descriptor(fd, own).map(token)
+            let made = reactor.descriptor(fd, own)?;
+            // Whoever watches it, be it a thread that C's reactors have already, has to tell Java.
+            context.will_be_woken();
+            Ok(token(made))
         }
         TAKE => waitable_take(arguments.token()?).map(|held| held as i64),
         LABEL => {
@@ -253,7 +254,7 @@ fn members(context: &mut Context, user_data: u64) -> Result<i64> {
 /// What C knows the reactor by. From now on threads of C's may notify what is in it.
 #[cfg(feature = "ffi")]
 fn pointer(context: &Context) -> Result<i64> {
-    wake::want_thread();
+    context.will_be_woken();
     Ok(crate::ffi::pointer(&context.reactor) as usize as i64)
 }
 

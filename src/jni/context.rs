@@ -1,7 +1,7 @@
 //! The contexts of Java's reactors: what a `long` of Java's stands for.
 //!
-//! A context is named by the number of its reactor and by which context of that number it is. Its place
-//! is in a static table and is never given back, and only its owner's thread reaches inside: any number
+//! A context is named by the number of its reactor and by which context of that number it is. Its entry
+//! in a static table is never given back, and only its owner's thread reaches inside: any number
 //! on any thread is answered with a status.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -11,9 +11,8 @@ use super::block::{self, Asked, Block, Output, Records, Turned};
 use super::input::{Taken, Taking};
 use super::lines::Lines;
 use super::wake::{self, Collecting};
-use crate::core::slots::stale;
 use crate::core::{Deadline, MAX_REACTORS, Outcome};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Fixed, Result, Status};
 use crate::reactor::{Mode, Reactor, ReactorOptions, Turn, Watching};
 use crate::sources::owner::OwnerCell;
 
@@ -40,6 +39,7 @@ pub(super) struct Context {
     /// Why the last turn failed.
     pub(super) failure: Option<Error>,
     pub(super) lines: Arc<Lines>,
+    delegated: bool,
 }
 
 // SAFETY: what keeps it from being sent are the reactor's handle and the address of the block. It lies
@@ -47,8 +47,8 @@ pub(super) struct Context {
 // of the two does anything.
 unsafe impl Send for Context {}
 
-/// A place in the table.
-struct Place {
+/// What the table has for a number.
+struct Entry {
     /// Which context of its number it holds; 0: none.
     open: AtomicU64,
     /// Which one was the last.
@@ -60,26 +60,26 @@ struct Place {
     context: OwnerCell<Option<Box<Context>>>,
 }
 
-static PLACES: [OnceLock<Place>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
+static ENTRIES: [OnceLock<Entry>; MAX_REACTORS] = [const { OnceLock::new() }; MAX_REACTORS];
 
-impl Place {
-    fn of_number(number: u16) -> Option<&'static OnceLock<Place>> {
-        PLACES.get(usize::from(number))
+impl Entry {
+    fn of_number(number: u16) -> Option<&'static OnceLock<Entry>> {
+        ENTRIES.get(usize::from(number))
     }
 
-    /// The place of a context, if that lives.
+    /// The entry of a context, if that lives.
     #[inline]
-    fn of(context: i64) -> Result<&'static Place> {
+    fn of(context: i64) -> Result<&'static Entry> {
         let number = context as u64 & ((1 << NUMBER_BITS) - 1);
         let life = context as u64 >> NUMBER_BITS;
-        let place = PLACES.get(number as usize).and_then(OnceLock::get);
-        match place {
-            Some(place) if life != 0 && place.open.load(Ordering::Relaxed) == life => Ok(place),
-            _ => Err(stale()),
+        let entry = ENTRIES.get(number as usize).and_then(OnceLock::get);
+        match entry {
+            Some(entry) if life != 0 && entry.open.load(Ordering::Relaxed) == life => Ok(entry),
+            _ => Err(no_context()),
         }
     }
 
-    /// Takes the context out and lets the place go.
+    /// Takes the context out, and lets the entry go for another thread.
     fn vacate(&self) -> Result<Option<Box<Context>>> {
         let context = self.context.with(Option::take)?;
         self.open.store(0, Ordering::Relaxed);
@@ -91,11 +91,13 @@ impl Place {
 
     /// Puts a context in.
     fn occupy(&self, context: Box<Context>, life: u64) -> Result<()> {
-        // Only who has freed a reactor of Java's from C leaves a context behind.
         if !self.context.is_owner() {
             self.context.adopt()?;
         }
-        self.context.with(|place| *place = Some(context))?;
+        // Only who frees a reactor of Java's from C, which nobody may, leaves a context behind.
+        if self.context.with(|inside| inside.replace(context))?.is_some() {
+            wake::end();
+        }
         self.open.store(life, Ordering::Relaxed);
         Ok(())
     }
@@ -109,6 +111,15 @@ impl Place {
     }
 }
 
+#[cold]
+fn no_context() -> Error {
+    static NONE: Fixed = Fixed::new(
+        Status::Stale,
+        "the context names no reactor: it was freed, or never was one; open another",
+    );
+    NONE.error()
+}
+
 /// Makes a reactor over a block; the calling thread owns it. Answers its context.
 ///
 /// # Errors
@@ -120,10 +131,9 @@ pub(super) fn open(block: Block, mode: i32, max_waitables: i32, max_waits: i32) 
     let number = Arc::new(OnceLock::new());
     let options = options(mode, max_waitables, max_waits, &lines, &number)?;
     let reactor = Reactor::new(&options)?;
-    let its = reactor.number();
     // It has no token yet that could have somebody woken.
-    let _ = number.set(its);
-    match enter(&reactor, its, block, lines) {
+    let _ = number.set(reactor.number());
+    match enter(&reactor, block, options.mode == Mode::Delegated, lines) {
         Ok(context) => Ok(context),
         Err(error) => {
             // Nothing is in it, so it ends at once.
@@ -136,8 +146,9 @@ pub(super) fn open(block: Block, mode: i32, max_waitables: i32, max_waits: i32) 
 }
 
 /// Puts the context of a reactor into the table.
-fn enter(reactor: &Reactor, number: u16, block: Block, lines: Arc<Lines>) -> Result<i64> {
-    let place = Place::of_number(number).ok_or_else(stale)?.get_or_init(|| Place {
+fn enter(reactor: &Reactor, block: Block, delegated: bool, lines: Arc<Lines>) -> Result<i64> {
+    let number = reactor.number();
+    let entry = Entry::of_number(number).ok_or_else(no_context)?.get_or_init(|| Entry {
         open: AtomicU64::new(0),
         last: AtomicU64::new(0),
         waitables: AtomicU32::new(0),
@@ -155,9 +166,10 @@ fn enter(reactor: &Reactor, number: u16, block: Block, lines: Arc<Lines>) -> Res
         result: Vec::new(),
         failure: None,
         lines,
+        delegated,
     });
-    let life = place.last.fetch_add(1, Ordering::Relaxed) + 1;
-    place.occupy(context, life)?;
+    let life = entry.last.fetch_add(1, Ordering::Relaxed) + 1;
+    entry.occupy(context, life)?;
     wake::begin(number);
     Ok((life << NUMBER_BITS | u64::from(number)) as i64)
 }
@@ -217,15 +229,15 @@ fn options(
 /// `Stale` for what is no context; `Thread` on another thread than its owner's; `Reentrant` inside of
 /// a call for the same context.
 pub(super) fn with<R>(context: i64, work: impl FnOnce(&mut Context) -> Result<R>) -> Result<R> {
-    let place = Place::of(context)?;
-    let mut inside = place.context.borrow()?;
-    let context = inside.as_mut().ok_or_else(stale)?;
+    let entry = Entry::of(context)?;
+    let mut inside = entry.context.borrow()?;
+    let context = inside.as_mut().ok_or_else(no_context)?;
     let collecting = Collecting::of(context.number);
     let done = work(context);
     if collecting.woken() {
         wake::wake_later(context.number);
     }
-    place.publish(&context.reactor);
+    entry.publish(&context.reactor);
     done
 }
 
@@ -236,12 +248,12 @@ pub(super) fn with<R>(context: i64, work: impl FnOnce(&mut Context) -> Result<R>
 /// `Busy` before the reactor is closed and empty, and what else [`Reactor::free`] answers; the context
 /// is as before then.
 pub(super) fn free(context: i64) -> Result<()> {
-    let place = Place::of(context)?;
-    // Before the reactor goes: then its number, and so the place, may be another's.
-    let Some(inside) = place.vacate()? else { return Err(stale()) };
+    let entry = Entry::of(context)?;
+    // Before the reactor goes: then its number, and so the entry, may be another's.
+    let Some(inside) = entry.vacate()? else { return Err(no_context()) };
     match inside.reactor.free() {
         Err(error) if error.status() != Status::Stale => {
-            place.occupy(inside, context as u64 >> NUMBER_BITS)?;
+            entry.occupy(inside, context as u64 >> NUMBER_BITS)?;
             Err(error)
         }
         // Stale: C has freed it, which it should not.
@@ -263,23 +275,23 @@ pub(super) fn cross(context: i64, records: i32, now: i64) -> i64 {
 
 #[inline]
 fn try_cross(context: i64, records: i32, now: i64) -> Result<i64> {
-    let place = Place::of(context)?;
-    let mut inside = place.context.borrow()?;
-    let context = &mut **inside.as_mut().ok_or_else(stale)?;
+    let entry = Entry::of(context)?;
+    let mut inside = entry.context.borrow()?;
+    let context = &mut **inside.as_mut().ok_or_else(no_context)?;
     // What a turn brings about it answers itself.
     let _collecting = Collecting::of(context.number);
-    let crossings = place.crossings.load(Ordering::Relaxed);
-    place.crossings.store(crossings.wrapping_add(1), Ordering::Relaxed);
+    let crossings = entry.crossings.load(Ordering::Relaxed);
+    entry.crossings.store(crossings.wrapping_add(1), Ordering::Relaxed);
     let block = context.block;
     let answer = block::cross(context, block, records, now);
-    place.publish(&context.reactor);
+    entry.publish(&context.reactor);
     Ok(answer)
 }
 
 /// Keeps why a turn has failed.
 pub(super) fn keep(context: i64, failure: Error) {
-    let Ok(place) = Place::of(context) else { return };
-    let Ok(mut inside) = place.context.borrow() else { return };
+    let Ok(entry) = Entry::of(context) else { return };
+    let Ok(mut inside) = entry.context.borrow() else { return };
     if let Some(context) = inside.as_mut() {
         context.failure = Some(failure);
     }
@@ -287,14 +299,14 @@ pub(super) fn keep(context: i64, failure: Error) {
 
 /// What Java counts; -1 for what it does not.
 pub(super) fn count(what: i32) -> i64 {
-    let places = || PLACES.iter().filter_map(OnceLock::get);
+    let entries = || ENTRIES.iter().filter_map(OnceLock::get);
     match what {
         // Each has one block.
         0 | 3 => wake::contexts() as i64,
-        1 => places().map(|place| i64::from(place.waitables.load(Ordering::Relaxed))).sum(),
-        2 => places().map(|place| i64::from(place.waits.load(Ordering::Relaxed))).sum(),
+        1 => entries().map(|entry| i64::from(entry.waitables.load(Ordering::Relaxed))).sum(),
+        2 => entries().map(|entry| i64::from(entry.waits.load(Ordering::Relaxed))).sum(),
         4 => wake::watching() as i64,
-        5 => places().map(|place| place.crossings.load(Ordering::Relaxed) as i64).sum(),
+        5 => entries().map(|entry| entry.crossings.load(Ordering::Relaxed) as i64).sum(),
         // References to Java's objects: none is ever kept.
         6 => 0,
         _ => -1,
@@ -302,6 +314,13 @@ pub(super) fn count(what: i32) -> i64 {
 }
 
 impl Context {
+    /// From now on threads that Java does not know may have its host woken.
+    pub(super) fn will_be_woken(&self) {
+        if self.delegated {
+            wake::want_thread();
+        }
+    }
+
     /// Keeps why a turn fails. Answers the status.
     #[cold]
     fn fail(&mut self, error: Error) -> i32 {

@@ -13,6 +13,8 @@ mod input;
 mod lines;
 mod natives;
 mod policy;
+#[cfg(test)]
+mod tests;
 mod waits;
 mod wake;
 

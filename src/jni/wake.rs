@@ -204,11 +204,10 @@ impl Drop for Inside {
 /// more. While it is here, the thread does what the library's watcher would do, if nobody else does.
 pub(super) fn watch() -> Option<u16> {
     let _inside = Inside::enter();
-    let mut place = bell::Place::default();
+    let mut place = bell::Place::none();
     loop {
-        if contexts() > 0 {
-            place.take();
-        }
+        // Also without a context: it may have been ours before, and so have no other thread.
+        place.take();
         // Before the look: what is put down after that rings again.
         bell::clear();
         if let Some(number) = next_due() {

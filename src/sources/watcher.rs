@@ -272,8 +272,10 @@ impl Watcher {
     #[cfg(all(feature = "jni", target_os = "linux"))]
     fn take_place(&'static self) -> Option<Place> {
         let sleeper = self.lock().sleeper.clone()?;
-        let taken = sleeper.taken.swap(true, Ordering::AcqRel);
-        (!taken).then_some(Place { watcher: self, sleeper, over: false })
+        if sleeper.taken.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        Some(Place { watcher: self, sleeper, over: false })
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -70,10 +70,13 @@ fn again(mut call: impl FnMut() -> isize) {
 }
 
 /// The watcher's place, if it was free.
-#[derive(Default)]
 pub(super) struct Place(Option<watcher::Place>);
 
 impl Place {
+    pub(super) fn none() -> Place {
+        Place(None)
+    }
+
     /// Takes it, if nobody has.
     pub(super) fn take(&mut self) {
         if self.0.is_none() {

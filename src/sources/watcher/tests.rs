@@ -376,3 +376,59 @@ fn a_forked_child_has_a_watcher_of_its_own() {
     reactor.write();
     reactor.woken();
 }
+
+/// A host that promises the thread, and has one of its own look.
+#[cfg(all(feature = "jni", target_os = "linux"))]
+fn looking() -> Spawn {
+    Arc::new(|_: Box<dyn FnOnce() + Send>, _: &str| Ok(()))
+}
+
+#[cfg(all(feature = "jni", target_os = "linux"))]
+#[test]
+fn who_takes_the_place_looks_in_the_threads_stead() {
+    let watcher = fresh();
+    assert!(watcher.take_place().is_none());
+    let mut reactor = Reactor::new();
+    let watched = watcher.watch(reactor.signal, reactor.selector.fd(), Some(&looking())).unwrap();
+    let mut place = watcher.take_place().unwrap();
+    // There is one.
+    assert!(watcher.take_place().is_none());
+    assert!(watcher.take_place().is_none());
+    let here = std::thread::current().name().unwrap_or_default().to_owned();
+    for _ in 0..3 {
+        assert!(place.look());
+        assert!(reactor.woken.try_recv().is_err());
+        reactor.write();
+        let mut asked = libc::pollfd { fd: place.fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: an array of one.
+        assert_eq!(unsafe { libc::poll(&mut asked, 1, 20_000) }, 1);
+        assert!(place.look());
+        assert_eq!(reactor.woken(), here);
+        reactor.turn();
+    }
+    // Nothing is left to look at.
+    drop(watched);
+    assert!(!place.look());
+    drop(place);
+    assert!(watcher.take_place().is_none());
+}
+
+#[cfg(all(feature = "jni", target_os = "linux"))]
+#[test]
+fn a_place_that_was_left_is_taken_by_the_next_and_loses_nothing() {
+    let watcher = fresh();
+    let (mut reactor, other) = (Reactor::new(), Reactor::new());
+    let _watched = watcher.watch(reactor.signal, reactor.selector.fd(), Some(&looking())).unwrap();
+    drop(watcher.take_place().unwrap());
+    reactor.write();
+    let mut place = watcher.take_place().unwrap();
+    place.look();
+    reactor.woken();
+    reactor.turn();
+    drop(place);
+    reactor.write();
+    // Another host's is the thread of the library's.
+    let _other = watcher.watch(other.signal, other.selector.fd(), None).unwrap();
+    assert_eq!(reactor.woken(), NAME);
+    assert!(watcher.take_place().is_none());
+}

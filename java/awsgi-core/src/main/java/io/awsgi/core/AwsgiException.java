@@ -1,5 +1,6 @@
 package io.awsgi.core;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,19 @@ public class AwsgiException extends IllegalStateException {
 
     /** The errno of the system call that was refused, or 0. */
     private final int errno;
+
+    /**
+     * For a host of one's own, which refuses as those of the library do.
+     *
+     * @param status the kind of failure
+     * @param message what was asked for, what is wrong and what to do
+     */
+    public AwsgiException(Status status, String message) {
+        this(
+                Objects.requireNonNull(status, "status"),
+                0,
+                Objects.requireNonNull(message, "message"));
+    }
 
     AwsgiException(Status status, int errno, String message) {
         super(message);

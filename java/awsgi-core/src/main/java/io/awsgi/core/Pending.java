@@ -1,7 +1,12 @@
 package io.awsgi.core;
 
-/** What a completion goes to: a wait with a sink, or a future. */
-interface Pending {
+/**
+ * What a completion goes to: a {@link Wait}, or a {@link WaitFuture}. No interface of theirs, which
+ * would have methods that anybody could call.
+ */
+final class Pending {
+    private Pending() {}
+
     /**
      * Takes a completion, on the owner's thread: the last one, unless there is {@link Layout#MORE}.
      *
@@ -9,10 +14,22 @@ interface Pending {
      * @param ready the readiness of the first ready member
      * @param arg its position, and how many are ready; or why it failed
      */
-    void completed(int kind, int ready, int arg);
+    static void completed(Object pending, int kind, int ready, int arg) {
+        if (pending instanceof WaitFuture future) {
+            future.completed(kind, ready, arg);
+        } else {
+            ((Wait) pending).completed(kind, ready, arg);
+        }
+    }
 
     /** Takes it that no completion will come, because the reactor broke. */
-    void failed(Throwable cause);
+    static void failed(Object pending, Throwable cause) {
+        if (pending instanceof WaitFuture future) {
+            future.failed(cause);
+        } else {
+            ((Wait) pending).failed(cause);
+        }
+    }
 
     /** What a wait that failed tells: an errno, or a status. */
     static Exception failure(int kind, int arg) {

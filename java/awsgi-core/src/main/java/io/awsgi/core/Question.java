@@ -2,6 +2,7 @@ package io.awsgi.core;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +57,7 @@ public final class Question {
      * @return the question
      */
     public static Question sleep(Duration timeout) {
+        Objects.requireNonNull(timeout, "timeout");
         return new Question(new Waitable[0], new Readiness[0], 1, false, false, timeout);
     }
 
@@ -70,6 +72,7 @@ public final class Question {
      *     already
      */
     public Question and(Waitable waitable, Readiness interest) {
+        Objects.requireNonNull(waitable, "waitable");
         Reactor.checkInterest(interest);
         for (Waitable other : waitables) {
             if (other == waitable) {
@@ -98,7 +101,7 @@ public final class Question {
         Reactor.checkInterest(interest);
         var distinct = new java.util.LinkedHashSet<Waitable>();
         for (Waitable waitable : set) {
-            if (!distinct.add(waitable)) {
+            if (!distinct.add(Objects.requireNonNull(waitable, "waitable"))) {
                 throw new IllegalArgumentException(
                         "the set names a waitable twice: name it once, with both interests");
             }
@@ -177,6 +180,7 @@ public final class Question {
      * @return the question
      */
     public Question within(Duration timeout) {
+        Objects.requireNonNull(timeout, "timeout");
         return new Question(waitables, interests, atLeast, multishot, offLoop, timeout);
     }
 }

@@ -71,6 +71,7 @@ public final class Reactor implements AutoCloseable {
      * @throws AwsgiException {@link Status#THREAD}; {@link Status#LIMIT}; {@link Status#CLOSED}
      */
     public Waitable timer(Duration first, Duration period) {
+        Objects.requireNonNull(first, "first");
         if (period.isNegative()) {
             throw new IllegalArgumentException(
                     "a period of " + period + " goes back in time: give 0 or more");
@@ -309,7 +310,7 @@ public final class Reactor implements AutoCloseable {
         }
     }
 
-    private void checkOurs(Waitable waitable) {
+    void checkOurs(Waitable waitable) {
         if (waitable.bridge != bridge) {
             throw AwsgiException.of(
                     Status.STALE.number(),
@@ -401,6 +402,8 @@ public final class Reactor implements AutoCloseable {
      */
     public long pointer() {
         bridge.watchForNativeCode();
+        // What that code does, the library alone knows.
+        bridge.due();
         return bridge.submit(Layout.POINTER);
     }
 

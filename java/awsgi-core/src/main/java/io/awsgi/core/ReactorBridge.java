@@ -66,6 +66,15 @@ public final class ReactorBridge implements AutoCloseable {
         default void armed(Waitable waitable, Readiness interest) {}
 
         /**
+         * {@link ReactorBridge#timeoutNanos} is less than it was: something has to cross before the
+         * loop sleeps, or a deadline is nearer. For a loop that turns only when there is something
+         * to do; one that turns in each round asks anyway.
+         *
+         * <p><b>Threads:</b> the owner's, outside of {@link ReactorBridge#turn}. It may not throw.
+         */
+        default void due() {}
+
+        /**
          * The reactor is gone, and asks for nothing any more: give back what the loop had for it.
          *
          * <p><b>Threads:</b> the owner's, at the end of the last {@link ReactorBridge#turn}.
@@ -262,12 +271,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED) {
             return false;
         }
-        if (turning) {
-            throw AwsgiException.of(
-                    Status.REENTRANT.number(),
-                    0,
-                    "the turn that calls this is not over: return to the loop first");
-        }
+        checkNotTurning();
         turning = true;
         try {
             return turnOnce();
@@ -296,7 +300,12 @@ public final class ReactorBridge implements AutoCloseable {
         more = (flags & Layout.TURN_MORE) != 0;
         nextDeadline = block.getLong(Layout.NEXT_DEADLINE);
         if ((flags & ~Layout.TURN_MORE) != 0) {
-            heed(flags);
+            try {
+                heed(flags);
+            } catch (Throwable failure) {
+                // A thread factory or a logger failed: what the turn has brought is not lost by it.
+                Threads.uncaught(failure);
+            }
         }
         // Both counts before anything is called, which may use the block.
         int changes = (int) (answer >>> Layout.CHANGES_SHIFT) & Layout.COUNT_MASK;
@@ -379,7 +388,7 @@ public final class ReactorBridge implements AutoCloseable {
         int record = Layout.COMPLETIONS + at * Layout.RECORD;
         long name = block.getLong(record);
         long half = block.getLong(record + 8);
-        Pending wait = slots.find(name);
+        Object wait = slots.find(name);
         if (wait == null) {
             // Forgotten by a completion of this turn.
             return;
@@ -389,7 +398,7 @@ public final class ReactorBridge implements AutoCloseable {
             slots.release(name);
         }
         try {
-            wait.completed(kind, Layout.second(half), Layout.third(half));
+            Pending.completed(wait, kind, Layout.second(half), Layout.third(half));
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
@@ -518,7 +527,7 @@ public final class ReactorBridge implements AutoCloseable {
                     if (phase == Phase.OPEN || phase == Phase.DRAINING) {
                         shutAt = phase == Phase.OPEN ? deadline : Math.min(shutAt, deadline);
                         phase = Phase.DRAINING;
-                        due = true;
+                        due();
                     }
                 });
     }
@@ -570,6 +579,15 @@ public final class ReactorBridge implements AutoCloseable {
 
     boolean isTurning() {
         return turning;
+    }
+
+    void checkNotTurning() {
+        if (turning) {
+            throw AwsgiException.of(
+                    Status.REENTRANT.number(),
+                    0,
+                    "the turn that calls this is not over: return to the loop first");
+        }
     }
 
     boolean isOwner() {
@@ -669,7 +687,9 @@ public final class ReactorBridge implements AutoCloseable {
         if (phase == Phase.FREED && tasks.remove(task)) {
             return false;
         }
-        if (!isOwner()) {
+        if (isOwner()) {
+            due();
+        } else {
             wake();
         }
         return true;
@@ -686,20 +706,36 @@ public final class ReactorBridge implements AutoCloseable {
      */
     void report(long token, int bits) {
         ring.put(token, Layout.REPORT, bits, 0);
-        due = true;
+        due();
+    }
+
+    /** Something has to cross before the host sleeps. */
+    void due() {
+        if (!due) {
+            due = true;
+            if (!turning) {
+                host.due();
+            }
+        }
     }
 
     /** Arms a wait for one waitable, or none. Answers its name. */
-    long arm(Pending wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
+    long arm(Object wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);
-            due |= deadline <= 0;
         } else {
             ring.putPair(name, Layout.ARM, interest, flags, waitable.number(), deadline);
             armed(waitable, interest);
         }
-        armedDeadline = Math.min(armedDeadline, deadline);
+        if (deadline <= 0 || ring.overflows()) {
+            due();
+        } else if (deadline < armedDeadline) {
+            armedDeadline = deadline;
+            if (!turning && !due && deadline < nextDeadline && deadline < shutAt) {
+                host.due();
+            }
+        }
         return name;
     }
 
@@ -710,7 +746,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (waitable.kind != Waitable.Kind.LEVEL
                 || (interest & ~waitable.told) != 0
                 || waitable.told == 0) {
-            due = true;
+            due();
         } else {
             host.armed(waitable, Readiness.of(waitable.told));
         }
@@ -735,7 +771,7 @@ public final class ReactorBridge implements AutoCloseable {
         long name = slots.claim(wait);
         ring.putPair(name, Layout.ARM_SET, question.atLeast, flags, count, deadline);
         armedDeadline = Math.min(armedDeadline, deadline);
-        due = true;
+        due();
         wait.begin(name);
     }
 
@@ -749,7 +785,9 @@ public final class ReactorBridge implements AutoCloseable {
     void ask(long name, int kind) {
         ring.put(name, kind, 0, 0);
         // A forgotten wait tells nobody anything.
-        due |= kind != Layout.FORGET;
+        if (kind != Layout.FORGET || ring.overflows()) {
+            due();
+        }
     }
 
     /** A forgotten wait's name is free. */
@@ -765,7 +803,7 @@ public final class ReactorBridge implements AutoCloseable {
         }
         ring.put(waitable.number(), Layout.CLOSE, 0, 0);
         waitable.closedAt = ring.position();
-        due = true;
+        due();
         if (waitable.kind.isForeign()) {
             leaving.add(waitable);
         } else if (waitable.kind == Waitable.Kind.DESCRIPTOR) {
@@ -795,7 +833,7 @@ public final class ReactorBridge implements AutoCloseable {
         while (ring.count() > 0) {
             Native.submit(context, Layout.FLUSH, ring.count());
             ring.crossed();
-            due = true;
+            due();
         }
     }
 

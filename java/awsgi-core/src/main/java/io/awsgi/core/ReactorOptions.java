@@ -1,5 +1,6 @@
 package io.awsgi.core;
 
+import java.util.Objects;
 import java.util.concurrent.ThreadFactory;
 
 /**
@@ -50,6 +51,7 @@ public final class ReactorOptions {
      * @return the options
      */
     public ReactorOptions name(String name) {
+        Objects.requireNonNull(name, "name");
         return new ReactorOptions(name, maxWaits, maxWaitables, nested, threads);
     }
 
@@ -92,6 +94,7 @@ public final class ReactorOptions {
      * @return the options
      */
     public ReactorOptions threads(ThreadFactory threads) {
+        Objects.requireNonNull(threads, "threads");
         return new ReactorOptions(name, maxWaits, maxWaitables, nested, threads);
     }
 
@@ -103,6 +106,16 @@ public final class ReactorOptions {
      */
     public ReactorOptions nested() {
         return new ReactorOptions(name, maxWaits, maxWaitables, true, threads);
+    }
+
+    /**
+     * The same for a host whose loop watches no descriptor, as it is unless {@link #nested} was
+     * called.
+     *
+     * @return the options
+     */
+    public ReactorOptions delegated() {
+        return new ReactorOptions(name, maxWaits, maxWaitables, false, threads);
     }
 
     /** A thread of the factory's, as all of ours are. */

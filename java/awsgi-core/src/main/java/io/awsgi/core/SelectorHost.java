@@ -271,6 +271,14 @@ public final class SelectorHost implements AutoCloseable {
         if (waitable == null || !waitable.isOpen()) {
             waitable = bridge.level(watched);
             watched.waitable = waitable;
+            // What it was watched for ends with the one before, which may not have been said yet.
+            watched.interest = 0;
+            try {
+                watched.apply();
+            } catch (CancelledKeyException closed) {
+                lose(watched);
+                throw new ClosedChannelException();
+            }
         }
         return waitable;
     }
@@ -331,6 +339,8 @@ public final class SelectorHost implements AutoCloseable {
         if (!bridge.isAlive()) {
             return false;
         }
+        // Not after it has slept, which nobody could end.
+        bridge.checkNotTurning();
         if (atMost != null) {
             nanos = Math.min(nanos, Math.max(0, Clock.nanos(atMost)));
         }

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 final class Slots {
     private static final int GENERATIONS = 0x7fff_ffff;
 
-    private @Nullable Pending[] pending = new @Nullable Pending[64];
+    private @Nullable Object[] pending = new @Nullable Object[64];
     private int[] generations = new int[64];
 
     /** The slots that are free, below {@code freeCount}. */
@@ -25,7 +25,7 @@ final class Slots {
     }
 
     /** Gives a wait its name, which is never 0. */
-    long claim(Pending wait) {
+    long claim(Object wait) {
         int slot = freeCount > 0 ? free[--freeCount] : grow();
         pending[slot] = wait;
         int generation = generations[slot] % GENERATIONS + 1;
@@ -44,7 +44,7 @@ final class Slots {
     }
 
     /** The wait of this name; null if it has ended. */
-    @Nullable Pending find(long name) {
+    @Nullable Object find(long name) {
         int slot = (int) name;
         if (slot < 0 || slot >= made || generations[slot] != (int) (name >>> 32)) {
             return null;
@@ -62,11 +62,16 @@ final class Slots {
     /** Ends all names, and tells each wait; for a reactor that cannot do so any more. */
     void failAll(Throwable cause) {
         for (int slot = 0; slot < made; slot++) {
-            Pending wait = pending[slot];
+            Object wait = pending[slot];
             if (wait != null) {
                 pending[slot] = null;
                 free[freeCount++] = slot;
-                wait.failed(cause);
+                try {
+                    Pending.failed(wait, cause);
+                } catch (Throwable failure) {
+                    // A sink: the others are told all the same.
+                    Threads.uncaught(failure);
+                }
             }
         }
     }

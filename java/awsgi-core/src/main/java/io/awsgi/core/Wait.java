@@ -11,7 +11,7 @@ import java.util.List;
  * <p><b>Threads:</b> all of it belongs to the reactor's thread; elsewhere the answer is an {@link
  * AwsgiException} of {@link Status#THREAD}.
  */
-public final class Wait implements Pending {
+public final class Wait {
     private final ReactorBridge bridge;
     private final Question question;
     private final Sink sink;
@@ -42,6 +42,7 @@ public final class Wait implements Pending {
      * @return whether it can still complete
      */
     public boolean isPending() {
+        bridge.checkOwner();
         return name != 0 && bridge.isAlive();
     }
 
@@ -91,7 +92,6 @@ public final class Wait implements Pending {
     }
 
     private boolean ask(int kind) {
-        bridge.checkOwner();
         if (!isPending()) {
             return false;
         }
@@ -135,6 +135,7 @@ public final class Wait implements Pending {
      * @throws IllegalStateException if it was not
      */
     public Exception failure() {
+        bridge.checkOwner();
         if (failed == null) {
             throw new IllegalStateException(
                     "the wait has not failed: ask in the sink that is told FAILED");
@@ -144,8 +145,7 @@ public final class Wait implements Pending {
 
     private @org.jspecify.annotations.Nullable Exception failed;
 
-    @Override
-    public void completed(int kind, int ready, int arg) {
+    void completed(int kind, int ready, int arg) {
         boolean more = (kind & Layout.MORE) != 0;
         if (!more) {
             name = 0;
@@ -161,8 +161,7 @@ public final class Wait implements Pending {
         sink.completed(this, outcome, first, more);
     }
 
-    @Override
-    public void failed(Throwable cause) {
+    void failed(Throwable cause) {
         name = 0;
         ready = 0;
         failed =

@@ -1,5 +1,6 @@
 package io.awsgi.core;
 
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It is a task, too, which the reactor's thread runs to begin the wait, or to end it.
  */
-final class WaitFuture extends CompletableFuture<Readiness> implements Pending, Runnable {
+final class WaitFuture extends CompletableFuture<Readiness> implements Runnable {
     private final ReactorBridge bridge;
 
     /** A {@link Waitable}, or who finds one on the reactor's thread; null for a sleep. */
@@ -58,7 +59,7 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Pending, 
             bridge.checkTakesWaits();
             Waitable waitable = waitable();
             if (waitable != null) {
-                waitable.checkOpen();
+                bridge.reactor().checkOurs(waitable);
             }
             name = bridge.arm(this, waitable, interest.bits(), flags, deadline);
         } catch (Throwable failure) {
@@ -70,15 +71,16 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Pending, 
     private @Nullable Waitable waitable() throws Exception {
         Object known = target;
         if (known instanceof Callable<?> finder) {
-            Waitable found = ((Callable<Waitable>) finder).call();
+            Waitable found =
+                    Objects.requireNonNull(
+                            ((Callable<Waitable>) finder).call(), "the finder found no waitable");
             target = found;
             return found;
         }
         return (Waitable) known;
     }
 
-    @Override
-    public void completed(int kind, int ready, int arg) {
+    void completed(int kind, int ready, int arg) {
         name = 0;
         switch (Outcome.of(kind & Layout.OUTCOME)) {
             case READY -> super.complete(Readiness.of(ready));
@@ -93,8 +95,7 @@ final class WaitFuture extends CompletableFuture<Readiness> implements Pending, 
         }
     }
 
-    @Override
-    public void failed(Throwable cause) {
+    void failed(Throwable cause) {
         name = 0;
         super.completeExceptionally(cause);
     }

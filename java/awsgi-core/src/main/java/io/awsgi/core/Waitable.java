@@ -3,6 +3,7 @@ package io.awsgi.core;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,6 +47,9 @@ public final class Waitable implements AutoCloseable {
 
     private volatile boolean closed;
 
+    /** Why it was closed, if that was said. Of the owner's thread. */
+    private @Nullable Exception why;
+
     Waitable(ReactorBridge bridge, Kind kind, long token, int place, @Nullable Object attachment) {
         this.bridge = bridge;
         this.kind = kind;
@@ -57,7 +61,8 @@ public final class Waitable implements AutoCloseable {
     /**
      * The host's own object, for one that the host watches.
      *
-     * @return what was given to {@link ReactorBridge#foreign}; null for what the library watches
+     * @return what was given to {@link ReactorBridge#level} or {@link ReactorBridge#once}, or the
+     *     channel of a {@link SelectorHost}; null for what the library watches
      */
     public @Nullable Object attachment() {
         return attachment instanceof Watched watched ? watched.channel : attachment;
@@ -119,13 +124,13 @@ public final class Waitable implements AutoCloseable {
             throw new IllegalArgumentException(
                     "nothing is ready: give at least one bit, such as Readiness.READABLE");
         }
+        checkOpen();
         if (!kind.isTold()) {
             throw AwsgiException.of(
                     Status.INVALID.number(),
                     0,
                     "a " + words() + " tells by itself when it is ready: use an event");
         }
-        checkOpen();
         if (bridge.isOwner()) {
             bridge.report(token, bits);
             return;
@@ -199,6 +204,27 @@ public final class Waitable implements AutoCloseable {
         bridge.onOwner(this::closeHere);
     }
 
+    /**
+     * The same for a host that knows why.
+     *
+     * <p><b>Threads:</b> any.
+     *
+     * @param why what its futures complete with, and {@link Reactor#awaitReady} throws
+     */
+    public void close(Exception why) {
+        Objects.requireNonNull(why, "why");
+        if (closed) {
+            return;
+        }
+        bridge.onOwner(
+                () -> {
+                    if (!closed) {
+                        this.why = why;
+                        closeHere();
+                    }
+                });
+    }
+
     private void closeHere() {
         if (!closed) {
             closed = true;
@@ -218,6 +244,9 @@ public final class Waitable implements AutoCloseable {
     Exception closing() {
         if (!bridge.isOpen()) {
             return bridge.closedException();
+        }
+        if (why != null) {
+            return why;
         }
         if (attachment() instanceof Channel) {
             return new ClosedChannelException();

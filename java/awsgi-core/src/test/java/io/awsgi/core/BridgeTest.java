@@ -442,8 +442,8 @@ class BridgeTest {
             thread.start();
             host.turnUntil(() -> host.reactor.stats().waits() == 1);
             event.signal(READABLE);
-            host.turnUntil(answer::isDone);
-            assertSame(READABLE, answer.join());
+            host.turnUntil(() -> host.reactor.stats().waits() == 0);
+            assertSame(READABLE, answer.get(20, TimeUnit.SECONDS));
             thread.join();
         }
     }

@@ -44,7 +44,7 @@ final class LoaderTest {
 
     @BeforeAll
     static void compile() throws IOException {
-        assumeTrue(StandIn.isPossible(), "there is no C compiler `cc` for libraries to load");
+        assumeTrue(CLibrary.isPossible(), "there is no C compiler `cc` for libraries to load");
         fitting = StandIn.fitting(built.resolve("fitting.so"));
         mismatched = StandIn.mismatched(built.resolve("mismatched.so"));
     }

@@ -1,12 +1,9 @@
 package io.awsgi.core;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Libraries that take the place of libawsgi while it is loaded, compiled by the C compiler of the
@@ -62,16 +59,6 @@ final class StandIn {
             }
             """;
 
-    /** Whether there is a C compiler. */
-    static boolean isPossible() {
-        try {
-            compile(List.of("--version"));
-            return true;
-        } catch (IOException none) {
-            return false;
-        }
-    }
-
     /** A library that belongs to these classes. */
     static Path fitting(Path file) throws IOException {
         return bridge(file, 2, Layout.ABI, VERSION.replace('.', ','));
@@ -89,14 +76,14 @@ final class StandIn {
 
     /** One without a bridge, as a build for C has it. */
     static Path withoutBridge(Path file) throws IOException {
-        return library(file, "int awsgi_version(void) { return 1; }", List.of());
+        return CLibrary.compile(file, "int awsgi_version(void) { return 1; }", List.of());
     }
 
     /** One that needs the C library musl. */
     static Path ofMusl(Path file) throws IOException {
         Path libc = file.resolveSibling("libc-stand-in.so");
-        library(libc, "", List.of("-nostdlib", "-Wl,-soname,libc.musl-x86_64.so.1"));
-        library(
+        CLibrary.compile(libc, "", List.of("-nostdlib", "-Wl,-soname,libc.musl-x86_64.so.1"));
+        CLibrary.compile(
                 file,
                 "int awsgi_version(void) { return 1; }",
                 List.of("-nostdlib", "-Wl,--no-as-needed", libc.toString()));
@@ -119,36 +106,7 @@ final class StandIn {
                         Layout.SHUT,
                         Layout.FLUSH);
         String numbers = layout.toString().replaceAll("[\\[\\] ]", "") + "," + version;
-        return library(file, BRIDGE, List.of("-DLAYOUT=" + numbers, "-DMETHODS=" + methods));
-    }
-
-    private static Path library(Path file, String source, List<String> options) throws IOException {
-        Path code = file.resolveSibling(file.getFileName() + ".c");
-        Files.writeString(code, source);
-        List<String> arguments =
-                new ArrayList<>(
-                        List.of("-shared", "-fPIC", "-o", file.toString(), code.toString()));
-        arguments.addAll(options);
-        compile(arguments);
-        Files.delete(code);
-        return file;
-    }
-
-    private static void compile(List<String> arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of("cc"));
-        command.addAll(arguments);
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        // A sanitizer that the tests run under is not for the compiler.
-        builder.environment().remove("LD_PRELOAD");
-        Process process = builder.start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        try {
-            if (!process.waitFor(60, TimeUnit.SECONDS) || process.exitValue() != 0) {
-                throw new IOException(command + " failed:\n" + said);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException(e);
-        }
+        return CLibrary.compile(
+                file, BRIDGE, List.of("-DLAYOUT=" + numbers, "-DMETHODS=" + methods));
     }
 }

@@ -1,0 +1,303 @@
+package io.awsgi.netty;
+
+import io.awsgi.core.ReactorBridge;
+import io.awsgi.core.ReactorOptions;
+import io.awsgi.core.Readiness;
+import io.awsgi.core.Waitable;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.nio.channels.SelectableChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns a reactor as a task of its event loop: once an iteration in which something happened, and
+ * at deadlines. What happens in the first half of an iteration, where the loop does I/O, is
+ * gathered and crosses at once in the second, where it runs tasks.
+ *
+ * <p>Of the loop's thread, but for {@link #wakeup}.
+ */
+final class Turns implements ReactorBridge.Host {
+    private static final System.Logger LOG = System.getLogger("io.awsgi");
+
+    /** What a loop that fails waits before it goes on failing. */
+    private static final long PAUSE_MILLIS = 100;
+
+    final ReactorBridge bridge;
+    private final EventLoop loop;
+    private final NioChannels channels;
+    private final Inboxes inboxes;
+    private final Runnable closed;
+
+    private final Runnable queuedTask = this::runQueued;
+    private final Runnable wokenTask = this::runWoken;
+    private final Runnable deadlineTask = this::runDeadline;
+    private final Runnable laterTask = this::runLater;
+
+    private final List<Later> laters = new ArrayList<>();
+
+    /** The loop has a task that turns if there is something to do. */
+    private boolean queued;
+
+    /** There is something to do of which the bridge does not know: the library woke the loop. */
+    private boolean woken;
+
+    private boolean turning;
+    private boolean ended;
+
+    /** For the earliest deadline that was seen; it may be withdrawn by now. */
+    private @Nullable ScheduledFuture<?> timer;
+
+    /** In {@link System#nanoTime}. */
+    private long timerAt;
+
+    Turns(
+            EventLoop loop,
+            ReactorOptions options,
+            NioChannels channels,
+            Inboxes inboxes,
+            Runnable closed) {
+        this.loop = loop;
+        this.closed = closed;
+        this.channels = channels;
+        this.inboxes = inboxes;
+        this.bridge = ReactorBridge.open(this, options);
+    }
+
+    // ---- when to turn -------------------------------------------------------------------------
+
+    @Override
+    public void wakeup() {
+        try {
+            loop.execute(wokenTask);
+        } catch (RejectedExecutionException ending) {
+            // The loop is at its end, where it closes the reactor.
+        }
+    }
+
+    @Override
+    public void due() {
+        if (turning || ended) {
+            // What turns looks again.
+            return;
+        }
+        if (bridge.mustTurn()) {
+            queue();
+        } else {
+            setTimer(bridge.timeoutNanos());
+        }
+    }
+
+    /** The reactor's descriptor is readable. */
+    void descriptorReady() {
+        woken = true;
+        queue();
+    }
+
+    private void queue() {
+        if (queued) {
+            return;
+        }
+        try {
+            loop.execute(queuedTask);
+            queued = true;
+        } catch (RejectedExecutionException ending) {
+            // As for a wakeup.
+        }
+    }
+
+    private void runQueued() {
+        queued = false;
+        turnIfDue();
+    }
+
+    private void runWoken() {
+        woken = true;
+        turnIfDue();
+    }
+
+    private void runDeadline() {
+        timer = null;
+        turnIfDue();
+    }
+
+    // ---- turning ------------------------------------------------------------------------------
+
+    private void turnIfDue() {
+        if (turning || ended) {
+            return;
+        }
+        // A deadline that was withdrawn is no reason to cross.
+        if (woken || bridge.timeoutNanos() == 0) {
+            try {
+                turn();
+            } catch (Throwable failure) {
+                LOG.log(System.Logger.Level.ERROR, bridge + " ends: its turn failed", failure);
+                endSoon();
+                return;
+            }
+        }
+        if (ended) {
+            return;
+        }
+        long nanos = bridge.timeoutNanos();
+        if (nanos == 0) {
+            // Others come first: the loop's I/O, and its other tasks.
+            again(0);
+        } else {
+            setTimer(nanos);
+        }
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // The bridge tells of it by closed().
+    private void endSoon() {
+        bridge.reactor().close(Duration.ZERO);
+        again(PAUSE_MILLIS);
+    }
+
+    private void turn() {
+        turning = true;
+        try {
+            woken = false;
+            turnOnce();
+            if (bridge.mustTurn()) {
+                // What completed has asked for something before the loop sleeps.
+                turnOnce();
+            }
+            if (!bridge.mustTurn()) {
+                inboxes.releaseEnded();
+            }
+        } finally {
+            turning = false;
+        }
+    }
+
+    private void turnOnce() {
+        channels.lookForClosed();
+        bridge.turn();
+        channels.forgetReported();
+    }
+
+    /**
+     * In the next iteration of the loop, after its I/O: what is executed may run in this one, again
+     * and again.
+     */
+    private void again(long millis) {
+        if (!queued) {
+            queued = schedule(queuedTask, millis);
+        }
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // Our tasks answer nothing, and do not throw.
+    private boolean schedule(Runnable task, long millis) {
+        try {
+            loop.schedule(task, millis, TimeUnit.MILLISECONDS);
+            return true;
+        } catch (RejectedExecutionException ending) {
+            // The loop is at its end, where it closes the reactor.
+            return false;
+        }
+    }
+
+    private void setTimer(long nanos) {
+        if (nanos == Long.MAX_VALUE) {
+            return;
+        }
+        long at = System.nanoTime() + nanos;
+        ScheduledFuture<?> before = timer;
+        if (before != null) {
+            if (at - timerAt >= 0) {
+                return;
+            }
+            before.cancel(false);
+        }
+        try {
+            timer = loop.schedule(deadlineTask, nanos, TimeUnit.NANOSECONDS);
+            timerAt = at;
+        } catch (RejectedExecutionException ending) {
+            timer = null;
+        }
+    }
+
+    /**
+     * Completes something in a later iteration, after the loop has looked for I/O and has turned,
+     * once that is so.
+     */
+    void later(CompletableFuture<Void> done, Callable<Boolean> condition) {
+        if (laters.isEmpty()) {
+            schedule(laterTask, 0);
+        }
+        laters.add(new Later(done, condition));
+    }
+
+    private void runLater() {
+        if (ended) {
+            return;
+        }
+        if (!bridge.mustTurn()) {
+            laters.removeIf(Later::isDone);
+        }
+        if (!laters.isEmpty()) {
+            schedule(laterTask, 1);
+        }
+    }
+
+    private record Later(CompletableFuture<Void> done, Callable<Boolean> condition) {
+        boolean isDone() {
+            try {
+                return condition.call() && (done.complete(null) || done.isDone());
+            } catch (Exception failure) {
+                return done.completeExceptionally(failure) || done.isDone();
+            }
+        }
+    }
+
+    @Override
+    public void closed() {
+        closed.run();
+    }
+
+    /** The reactor is gone. */
+    void end() {
+        ended = true;
+        for (Later later : List.copyOf(laters)) {
+            later.done.complete(null);
+        }
+        laters.clear();
+        ScheduledFuture<?> last = timer;
+        if (last != null) {
+            timer = null;
+            last.cancel(false);
+        }
+    }
+
+    boolean isEnded() {
+        return ended;
+    }
+
+    // ---- what to watch ------------------------------------------------------------------------
+
+    @Override
+    public void watch(Waitable waitable, Readiness interest) {
+        Object object = waitable.attachment();
+        if (object instanceof SelectableChannel channel) {
+            channels.watch(channel, waitable, interest.bits());
+        } else if (object instanceof Channel channel) {
+            inboxes.watch(channel, waitable, interest.bits());
+        }
+    }
+
+    @Override
+    public void armed(Waitable waitable, Readiness interest) {
+        if (waitable.attachment() instanceof SelectableChannel channel) {
+            channels.watch(channel, waitable, interest.bits());
+        }
+    }
+}

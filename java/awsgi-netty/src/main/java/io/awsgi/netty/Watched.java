@@ -1,0 +1,127 @@
+package io.awsgi.netty;
+
+import io.awsgi.core.Readiness;
+import io.awsgi.core.Waitable;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.nio.NioIoOps;
+import io.netty.channel.nio.NioSelectableChannelIoHandle;
+import java.nio.channels.CancelledKeyException;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import org.jspecify.annotations.Nullable;
+
+/** A channel of {@code java.nio} that an event loop watches for a reactor. Of the loop's thread. */
+final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
+    final SelectableChannel channel;
+    private final NioChannels channels;
+
+    @Nullable Waitable waitable;
+
+    /** Null until the loop has registered it. */
+    @Nullable IoRegistration registration;
+
+    /** Its place among the others. */
+    int place;
+
+    /** What the loop watches it for. */
+    private int ops;
+
+    Watched(NioChannels channels, SelectableChannel channel) {
+        super(channel);
+        this.channels = channels;
+        this.channel = channel;
+    }
+
+    /** Whether it is registered, and neither closed nor let go. */
+    boolean isValid() {
+        IoRegistration registered = registration;
+        return registered != null && registered.isValid();
+    }
+
+    /**
+     * Has the loop watch for what an interest means now, in bits of {@link Readiness}. A connection
+     * that is pending is watched for OP_CONNECT: OP_WRITE on it, or OP_CONNECT on one that is
+     * established, makes {@code select} return at once, with nothing, for ever.
+     */
+    void watch(int interest) {
+        set(ops(channel, interest));
+    }
+
+    private void set(int wanted) {
+        IoRegistration registered = registration;
+        if (wanted == ops || registered == null) {
+            return;
+        }
+        ops = wanted;
+        try {
+            if (registered.submit(wanted == 0 ? NioIoOps.NONE : NioIoOps.valueOf(wanted)) >= 0) {
+                return;
+            }
+        } catch (CancelledKeyException closed) {
+            // As what is not valid any more.
+        }
+        channels.lose(this);
+    }
+
+    /**
+     * The loop found it ready: writes a record, and nothing else. What this threw would stop the
+     * loop for a second.
+     */
+    @Override
+    protected void handle(SelectableChannel channel, SelectionKey key) {
+        channels.reported(this);
+        Waitable open = waitable;
+        if (open == null) {
+            return;
+        }
+        try {
+            int ready = key.readyOps();
+            int bits = 0;
+            if ((ready & (SelectionKey.OP_READ | SelectionKey.OP_ACCEPT)) != 0) {
+                bits |= Bits.READABLE;
+            }
+            if ((ready & (SelectionKey.OP_WRITE | SelectionKey.OP_CONNECT)) != 0) {
+                bits |= Bits.WRITABLE;
+            }
+            if ((ready & SelectionKey.OP_CONNECT) != 0) {
+                // Before finishConnect is called, or it would be reported in each round; the next
+                // arm looks again.
+                set(ops & ~SelectionKey.OP_CONNECT);
+            }
+            if (bits != 0) {
+                open.signal(Readiness.of(bits));
+            }
+        } catch (CancelledKeyException closed) {
+            // It is found before the next turn.
+        } catch (IllegalStateException ending) {
+            // The waitable, or the reactor, is closed.
+        }
+    }
+
+    /** The loop found its key cancelled, or ends. The channel is not the loop's to close. */
+    @Override
+    public void close() {
+        channels.closedByLoop(this);
+    }
+
+    /** The operations of a channel that mean an interest. */
+    static int ops(SelectableChannel channel, int interest) {
+        int ops = 0;
+        if ((interest & Bits.READABLE) != 0) {
+            ops |= SelectionKey.OP_READ | SelectionKey.OP_ACCEPT;
+        }
+        if ((interest & Bits.WRITABLE) != 0) {
+            ops |=
+                    channel instanceof SocketChannel socket && socket.isConnectionPending()
+                            ? SelectionKey.OP_CONNECT
+                            : SelectionKey.OP_WRITE;
+        }
+        return ops & channel.validOps();
+    }
+
+    @Override
+    public String toString() {
+        return channel.toString();
+    }
+}

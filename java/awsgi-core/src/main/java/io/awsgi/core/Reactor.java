@@ -26,6 +26,10 @@ public final class Reactor implements AutoCloseable {
         this.bridge = bridge;
     }
 
+    ReactorBridge bridge() {
+        return bridge;
+    }
+
     // ---- what can be waited for ---------------------------------------------------------------
 
     /**
@@ -82,7 +86,7 @@ public final class Reactor implements AutoCloseable {
     /**
      * Makes a waitable of a descriptor of the process, as native code opens them: a socket, a pipe,
      * an eventfd. It stays the caller's, and nothing about it is changed. Close the waitable before
-     * the descriptor.
+     * the descriptor, on the host's thread: elsewhere that is only asked for.
      *
      * <p><b>Threads:</b> the host's.
      *

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -158,6 +159,9 @@ public final class ReactorBridge implements AutoCloseable {
     private int[] freePlaces = new int[16];
     private int freePlaceCount;
     private int places;
+
+    /** Who checks the host, and hears what it was told. */
+    private @Nullable BiConsumer<Waitable, Readiness> listener;
 
     /** Closed, but the host may still have to be told to stop. */
     private final List<Waitable> leaving = new ArrayList<>();
@@ -378,6 +382,9 @@ public final class ReactorBridge implements AutoCloseable {
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
+        if (listener != null) {
+            listener.accept(waitable, Readiness.of(interest));
+        }
     }
 
     private void complete(int at) {
@@ -588,6 +595,11 @@ public final class ReactorBridge implements AutoCloseable {
                 action.accept(waitable);
             }
         }
+    }
+
+    /** Has somebody hear of each watch change, once the host has applied it. */
+    void listen(BiConsumer<Waitable, Readiness> listener) {
+        this.listener = listener;
     }
 
     boolean isTurning() {
@@ -819,6 +831,9 @@ public final class ReactorBridge implements AutoCloseable {
         due();
         if (waitable.kind.isForeign()) {
             leaving.add(waitable);
+        } else if (waitable.kind == Waitable.Kind.DESCRIPTOR) {
+            // Whoever closes the descriptor next may do so: nothing watches it any more.
+            flush();
         }
     }
 

@@ -353,6 +353,19 @@ class BridgeTest {
     }
 
     @Test
+    void whoClosesADescriptorsWaitableMayCloseTheDescriptorNext() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            Waitable standardError = host.reactor.descriptor(2);
+            event.close();
+            assertEquals(2, host.reactor.stats().waitables());
+            standardError.close();
+            assertEquals(0, host.reactor.stats().waitables());
+            host.settle();
+        }
+    }
+
+    @Test
     void aTimerCountsItsExpirations() {
         try (ManualHost host = new ManualHost()) {
             Waitable timer = host.reactor.timer(Duration.ofMillis(1), Duration.ofMillis(1));

@@ -514,20 +514,6 @@ public final class NettyHost implements AutoCloseable {
 
     // ---- the end ------------------------------------------------------------------------------
 
-    /**
-     * Limits the turns that follow, for a loop that has much else to do.
-     *
-     * <p><b>Threads:</b> the loop's.
-     *
-     * @param events how many events are taken and expirations seen in a turn; 0: 1,024
-     * @param completions how many waits complete in a turn, at most 1,024; 0: 1,024
-     * @throws IllegalArgumentException for a number that is negative
-     * @throws AwsgiException {@link Status#THREAD}
-     */
-    public void limitTurns(int events, int completions) {
-        bridge.limitTurns(events, completions);
-    }
-
     /** Refuses on other threads, and once it is closed. */
     private void checkAlive() {
         bridge.mustTurn();

@@ -393,7 +393,6 @@ class LoopTest {
         try (TestLoop loop = open()) {
             NettyHost host = loop.host;
             assertThrows(WrongOwnerException.class, () -> host.reactor().event());
-            assertThrows(WrongOwnerException.class, () -> host.limitTurns(0, 0));
             IllegalStateException waiting =
                     assertThrows(
                             IllegalStateException.class,

@@ -381,6 +381,17 @@ class BridgeTest {
     }
 
     @Test
+    void aTimerSaysHowOftenItHasExpiredBetweenTurnsToo() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable timer = host.reactor.timer(Duration.ofNanos(1), Duration.ofNanos(1));
+            host.settle();
+            long first = timer.take();
+            long second = timer.take();
+            assertTrue(first > 0 && second > 0, first + ", then " + second);
+        }
+    }
+
+    @Test
     void anyThreadWakesTheHostOnceBetweenTwoTurns() throws Exception {
         try (ManualHost host = new ManualHost()) {
             Waitable counter = host.reactor.counter();

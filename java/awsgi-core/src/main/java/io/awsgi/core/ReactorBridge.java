@@ -66,6 +66,21 @@ public final class ReactorBridge implements AutoCloseable {
         default void armed(Waitable waitable, Readiness interest) {}
 
         /**
+         * Somebody waits for an object opened {@link ReactorBridge#once}. A host that watches it
+         * from now on for this, too, as if {@link #watch} had said so, spares its loop a crossing:
+         * the wait then crosses together with the report.
+         *
+         * <p><b>Threads:</b> the owner's. It may not throw.
+         *
+         * @param waitable what was made for the object
+         * @param interest what for, beside what it is watched for already
+         * @return whether it does; if not, {@link #watch} is called when that is needed
+         */
+        default boolean watchAhead(Waitable waitable, Readiness interest) {
+            return false;
+        }
+
+        /**
          * {@link ReactorBridge#timeoutNanos} is less than it was: something has to cross before the
          * loop sleeps, or a deadline is nearer. For a loop that turns only when there is something
          * to do; one that turns in each round asks anyway.
@@ -768,7 +783,11 @@ public final class ReactorBridge implements AutoCloseable {
      * What the host watches already is reported anyway, so that the arm may cross with the report.
      */
     private void armed(Waitable waitable, int interest) {
-        if (waitable.kind != Waitable.Kind.LEVEL
+        if (waitable.kind == Waitable.Kind.ONCE) {
+            if (!host.watchAhead(waitable, Readiness.of(interest))) {
+                due();
+            }
+        } else if (waitable.kind != Waitable.Kind.LEVEL
                 || (interest & ~waitable.told) != 0
                 || waitable.told == 0) {
             due();

@@ -30,6 +30,13 @@ final class Inbox extends ChannelInboundHandlerAdapter {
 
     private boolean readClosed;
     private boolean hungUp;
+
+    /** No reactor waits for it any more. */
+    private boolean gone;
+
+    /** It was deregistered, and leaves the pipeline once it is registered again. */
+    private boolean moving;
+
     private @Nullable Throwable failure;
 
     /** Whether the channel read by itself before. */
@@ -49,6 +56,16 @@ final class Inbox extends ChannelInboundHandlerAdapter {
         if (interest != 0 && !tell()) {
             readOn();
         }
+    }
+
+    /** The same for something more. */
+    void watchAhead(int interest) {
+        watch(watching | interest);
+    }
+
+    /** Whether its channel is at its end, or goes to another loop. */
+    boolean isGone() {
+        return gone;
     }
 
     /** Tells what is asked for, if it is so. Answers whether it was. */
@@ -130,6 +147,10 @@ final class Inbox extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+        if (gone) {
+            context.fireChannelRead(message);
+            return;
+        }
         messages.add(message);
         tell();
     }
@@ -167,7 +188,9 @@ final class Inbox extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
         Throwable first = failure;
-        if (first == null) {
+        if (gone) {
+            context.fireExceptionCaught(cause);
+        } else if (first == null) {
             failure = cause;
         } else if (first != cause) {
             first.addSuppressed(cause);
@@ -194,7 +217,16 @@ final class Inbox extends ChannelInboundHandlerAdapter {
     public void channelUnregistered(ChannelHandlerContext context) {
         context.fireChannelUnregistered();
         if (channel.isOpen()) {
-            // It goes to another loop, where this reactor is not.
+            // It goes to another loop, where this reactor is not. Until then it cannot be read.
+            moving = true;
+            leave();
+        }
+    }
+
+    @Override
+    public void channelRegistered(ChannelHandlerContext context) {
+        context.fireChannelRegistered();
+        if (moving) {
             context.pipeline().remove(this);
         }
     }
@@ -202,20 +234,30 @@ final class Inbox extends ChannelInboundHandlerAdapter {
     @Override
     public void handlerRemoved(ChannelHandlerContext context) {
         boolean open = channel.isOpen();
-        if (!open) {
-            hangUp();
+        if (!gone) {
+            if (!open) {
+                hangUp();
+            }
+            leave();
+        } else if (!open) {
+            releaseMessages();
         }
+        if (open) {
+            passOn(context);
+        }
+    }
+
+    /** The reactor has no more to do with it. */
+    private void leave() {
+        gone = true;
         watching = 0;
-        this.context = null;
+        context = null;
         Waitable waits = waitable;
         if (waits != null) {
             waitable = null;
             waits.close(new ClosedChannelException());
         }
-        inboxes.removed(this, open);
-        if (open) {
-            passOn(context);
-        }
+        inboxes.left(this, channel.isOpen());
     }
 
     /**

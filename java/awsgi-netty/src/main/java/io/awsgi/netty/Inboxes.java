@@ -20,10 +20,10 @@ final class Inboxes {
     private final List<Inbox> ended = new ArrayList<>();
 
     Waitable waitable(Channel channel, ReactorBridge bridge) throws ClosedChannelException {
-        if (!channel.isOpen()) {
+        Inbox inbox = byChannel.get(channel);
+        if (inbox == null ? !channel.isOpen() : inbox.isGone()) {
             throw new ClosedChannelException();
         }
-        Inbox inbox = byChannel.get(channel);
         if (inbox == null) {
             Waitable waitable = bridge.once(channel);
             inbox = new Inbox(this, channel);
@@ -53,8 +53,18 @@ final class Inboxes {
         }
     }
 
-    /** Its handler is not in the pipeline any more. */
-    void removed(Inbox inbox, boolean open) {
+    /** Watches a channel for something more. Answers whether it can be watched at all. */
+    boolean watchAhead(Channel channel, Waitable waitable, int interest) {
+        Inbox inbox = byChannel.get(channel);
+        if (inbox == null || inbox.waitable != waitable) {
+            return false;
+        }
+        inbox.watchAhead(interest);
+        return true;
+    }
+
+    /** Its channel is closed, or lives on without it. */
+    void left(Inbox inbox, boolean open) {
         if (open) {
             byChannel.remove(inbox.channel, inbox);
         } else {

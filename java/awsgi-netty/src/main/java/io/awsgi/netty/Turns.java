@@ -295,6 +295,12 @@ final class Turns implements ReactorBridge.Host {
     }
 
     @Override
+    public boolean watchAhead(Waitable waitable, Readiness interest) {
+        return waitable.attachment() instanceof Channel channel
+                && inboxes.watchAhead(channel, waitable, interest.bits());
+    }
+
+    @Override
     public void armed(Waitable waitable, Readiness interest) {
         if (waitable.attachment() instanceof SelectableChannel channel) {
             channels.watch(channel, waitable, interest.bits());

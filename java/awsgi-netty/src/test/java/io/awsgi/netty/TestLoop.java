@@ -91,6 +91,12 @@ final class TestLoop implements AutoCloseable {
                 });
     }
 
+    /** Writes where a failure shows itself otherwise. */
+    @SuppressWarnings("FutureReturnValueIgnored")
+    static void write(Channel channel, Object message) {
+        channel.writeAndFlush(message, channel.voidPromise());
+    }
+
     /** What may throw. */
     interface Work {
         void run() throws Exception;
@@ -145,7 +151,7 @@ final class TestLoop implements AutoCloseable {
             peer.connect(server.localAddress());
             return new Connection(get(accepted), peer);
         } finally {
-            server.close().syncUninterruptibly();
+            get(server.close());
         }
     }
 
@@ -164,7 +170,7 @@ final class TestLoop implements AutoCloseable {
 
         @Override
         public void close() {
-            channel.close().syncUninterruptibly();
+            get(channel.close());
             try {
                 peer.close();
             } catch (IOException failure) {
@@ -180,7 +186,7 @@ final class TestLoop implements AutoCloseable {
                 until(() -> host.reactor().stats().waits() == 0);
                 until(() -> host.reactor().stats().waitables() == 0);
             }
-            loop.shutdownGracefully(0, 0, TimeUnit.SECONDS).syncUninterruptibly();
+            get(loop.shutdownGracefully(0, 0, TimeUnit.SECONDS));
         }
         get(host.reactor().whenClosed());
         assertEquals(true, loop.isTerminated());

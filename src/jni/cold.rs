@@ -163,7 +163,13 @@ fn one(context: &mut Context, operation: i32, arguments: &mut Arguments<'_>) -> 
             context.will_be_woken();
             Ok(token(made))
         }
-        TAKE => waitable_take(arguments.token()?).map(|held| held as i64),
+        TAKE => {
+            let (waitable, now) = (arguments.token()?, arguments.number()?);
+            // How often a timer has expired is a question of the time, which may have gone on since
+            // the last turn.
+            reactor.batch(now.max(0) as u64, |_| ())?;
+            waitable_take(waitable).map(|held| held as i64)
+        }
         LABEL => {
             let waitable = arguments.token()?;
             waitable_label(waitable, arguments.text()?).map(|()| 0)

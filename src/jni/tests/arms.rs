@@ -168,7 +168,7 @@ fn a_multishot_wait_that_is_armed_again_reports_what_is_ready_still() {
     assert_eq!(java.completions(0).len(), 0);
     java.put(1, layout::REARM, 0, 0);
     assert_eq!(java.completions(0).len(), 1);
-    assert_eq!(java.submit(TAKE, &[event as i64]), Ok(1));
+    assert_eq!(java.submit(TAKE, &[event as i64, 0]), Ok(1));
     java.put(1, layout::REARM, 0, 0);
     assert_eq!(java.completions(0).len(), 0);
 }

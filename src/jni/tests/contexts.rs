@@ -177,8 +177,8 @@ fn events_and_timers_are_taken() {
         signal(counter as u64, READABLE);
     }
     java.turn(22).unwrap();
-    assert_eq!([event, counter, timer].map(|one| java.submit(TAKE, &[one]).unwrap()), [1, 3, 3]);
-    assert_eq!([event, counter, timer].map(|one| java.submit(TAKE, &[one]).unwrap()), [0, 0, 0]);
+    assert_eq!([event, counter, timer].map(|one| java.submit(TAKE, &[one, 0]).unwrap()), [1, 3, 3]);
+    assert_eq!([event, counter, timer].map(|one| java.submit(TAKE, &[one, 0]).unwrap()), [0, 0, 0]);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn arguments_and_results_may_be_longer_than_the_block_has_room_for() {
     assert_eq!(java.submit(LABEL, &[event as i64]), Ok(0));
     let refused = (0..400).find_map(|_| cold::submit(java.context, APPEND, 3_968).err());
     assert_eq!(refused.unwrap().status(), Status::Limit);
-    assert_eq!(java.submit(TAKE, &[event as i64]), Ok(0));
+    assert_eq!(java.submit(TAKE, &[event as i64, 0]), Ok(0));
 }
 
 #[test]

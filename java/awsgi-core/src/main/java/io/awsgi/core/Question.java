@@ -146,7 +146,9 @@ public final class Question {
 
     /**
      * The same, completing at each readiness of its one waitable until it is ended. After each
-     * completion drain what it waits for, or {@linkplain Wait#rearm arm it again}.
+     * completion drain what it waits for, or {@linkplain Wait#rearm arm it again}. What cannot be
+     * drained, as a channel at its end, is reported in each round of a {@code Selector}: end the
+     * wait.
      *
      * @return the question
      * @throws IllegalArgumentException if it has not exactly one waitable

@@ -2,6 +2,7 @@ package io.awsgi.core;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -184,13 +185,40 @@ public final class Reactor implements AutoCloseable {
                         0));
     }
 
-    private WaitFuture begin(
+    private Ending<Readiness> begin(
             Object target, Readiness interest, @Nullable Duration timeout, int flags) {
         checkInterest(interest);
         return start(new WaitFuture(bridge, target, interest, Clock.after(timeout), flags));
     }
 
-    private WaitFuture start(WaitFuture wait) {
+    /**
+     * Waits for a set. Whatever completes the future ends the wait.
+     *
+     * <p><b>Threads:</b> any, as for {@link #whenReady(Waitable, Readiness, Duration)}.
+     *
+     * @param question what to wait for, and for how long, from now
+     * @return the members that are ready, in the order of the set; none if it timed out.
+     *     Exceptionally: as for one waitable
+     * @throws IllegalArgumentException for a multishot question, of which {@link #start} tells
+     *     every answer; for one without waitables and without a time
+     * @throws AwsgiException {@link Status#STALE} if a waitable was closed before, or belongs to
+     *     another reactor
+     * @throws ReactorClosedException if the reactor was closed
+     */
+    public CompletableFuture<List<Member>> whenReady(Question question) {
+        return begin(bridge.isOwner() ? question : question.offLoop());
+    }
+
+    private Ending<List<Member>> begin(Question question) {
+        if (question.multishot) {
+            throw new IllegalArgumentException(
+                    "a future completes once, a multishot wait again and again: start it with a sink");
+        }
+        check(question);
+        return start(new SetFuture(bridge, question, Clock.after(question.timeout)));
+    }
+
+    private <T> Ending<T> start(Ending<T> wait) {
         if (!bridge.isOpen()) {
             throw bridge.closedException();
         }
@@ -245,8 +273,31 @@ public final class Reactor implements AutoCloseable {
         return await(Objects.requireNonNull(finder, "finder"), interest, timeout);
     }
 
+    /**
+     * Waits for a set, blocking the calling thread, which may be a virtual one.
+     *
+     * <p><b>Threads:</b> any but the host's.
+     *
+     * @param question what to wait for, and for how long, from now
+     * @return the members that are ready, in the order of the set; none if it timed out
+     * @throws IOException as for one waitable
+     * @throws InterruptedException if the thread was interrupted before, or is while it waits
+     * @throws IllegalStateException on the host's thread
+     * @throws IllegalArgumentException as {@link #whenReady(Question)}
+     * @throws AwsgiException as {@link #whenReady(Question)}
+     */
+    public List<Member> awaitReady(Question question) throws IOException, InterruptedException {
+        checkMayBlock();
+        return await(begin(question.offLoop()));
+    }
+
     private Readiness await(Object target, Readiness interest, @Nullable Duration timeout)
             throws IOException, InterruptedException {
+        checkMayBlock();
+        return await(begin(target, interest, timeout, Layout.OFF_LOOP));
+    }
+
+    private void checkMayBlock() throws InterruptedException {
         if (bridge.isOwner()) {
             throw new IllegalStateException(
                     "the host's thread would wait for itself: use whenReady here, or wait on another thread");
@@ -254,7 +305,9 @@ public final class Reactor implements AutoCloseable {
         if (Thread.interrupted()) {
             throw new InterruptedException();
         }
-        WaitFuture wait = begin(target, interest, timeout, Layout.OFF_LOOP);
+    }
+
+    private static <T> T await(Ending<T> wait) throws IOException, InterruptedException {
         try {
             return wait.get();
         } catch (InterruptedException interrupt) {
@@ -290,7 +343,18 @@ public final class Reactor implements AutoCloseable {
      */
     public Wait start(Question question, Sink sink) {
         Objects.requireNonNull(sink, "sink");
+        return start(question, sink, Clock.after(question.timeout));
+    }
+
+    Wait start(Question question, Sink sink, long deadline) {
         bridge.checkTakesWaits();
+        check(question);
+        Wait wait = new Wait(bridge, question, sink);
+        bridge.armSet(wait, question, deadline);
+        return wait;
+    }
+
+    private void check(Question question) {
         if (question.waitables.length == 0 && question.timeout == null) {
             throw new IllegalArgumentException(
                     "the question has no end: give a waitable, or a time");
@@ -298,9 +362,6 @@ public final class Reactor implements AutoCloseable {
         for (Waitable waitable : question.waitables) {
             checkOurs(waitable);
         }
-        Wait wait = new Wait(bridge, question, sink);
-        bridge.armSet(wait, question, Clock.after(question.timeout));
-        return wait;
     }
 
     static void checkInterest(Readiness interest) {

@@ -446,7 +446,8 @@ public final class SelectorHost implements AutoCloseable {
      * <p><b>Threads:</b> any. It returns when all that is over, which an interrupt neither shortens
      * nor is lost in, but for two cases, in which the loop does it with its next turns: in the
      * middle of a turn of the host's, and on another thread for a host that was made with {@link
-     * #open}.
+     * #open}. In a shutdown hook, {@link #close(Duration)} does not wait for a loop whose thread
+     * may be the one that called {@link System#exit}, and never turns again.
      */
     @Override
     public void close() {

@@ -38,8 +38,8 @@ final class Threads {
         }
         if (virtual) {
             throw new IllegalStateException(
-                    "a reactor belongs to a platform thread: open it on one, or start a SelectorHost, whose thread is"
-                            + " one, and wait from this virtual thread with awaitReady");
+                    "a reactor belongs to a platform thread: open it on one, and give a host's options a"
+                            + " factory of such; virtual threads wait with awaitReady");
         }
     }
 

@@ -160,7 +160,7 @@ public final class Waitable implements AutoCloseable {
      */
     public long take() {
         checkOpen();
-        return bridge.submit(Layout.TAKE, token);
+        return bridge.submit(Layout.TAKE, token, Clock.now());
     }
 
     /**

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -126,6 +127,62 @@ class BridgeTest {
             host.settle();
             assertEquals(List.of("CANCELLED NONE"), take());
             assertEquals(2, members.size());
+        }
+    }
+
+    @Test
+    void aSetMayBeAFuture() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable[] events = {host.reactor.event(), host.reactor.event()};
+            Question any = Question.of(events[0], READABLE).and(events[1], READABLE);
+            CompletableFuture<List<Member>> first = host.reactor.whenReady(any);
+            CompletableFuture<List<Member>> both = host.reactor.whenReady(any.all());
+            CompletableFuture<List<Member>> late =
+                    host.reactor.whenReady(any.all().within(Duration.ZERO));
+            CompletableFuture<List<Member>> given = host.reactor.whenReady(any.all());
+            events[1].signal(READABLE);
+            host.settle();
+            assertEquals(List.of(new Member(events[1], 1, READABLE)), first.join());
+            assertEquals(List.of(), late.join());
+            assertFalse(both.isDone());
+            assertTrue(given.complete(List.of()));
+            events[0].signal(READABLE);
+            host.settle();
+            assertEquals(2, both.join().size());
+            CompletableFuture<List<Member>> closed =
+                    host.reactor.whenReady(Question.of(events[0], WRITABLE));
+            events[0].close();
+            host.settle();
+            assertEquals(
+                    AwsgiException.class,
+                    assertThrows(CompletionException.class, closed::join).getCause().getClass());
+            assertEquals(0, host.reactor.stats().waits());
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> host.reactor.whenReady(Question.of(events[1], READABLE).multishot()));
+        }
+    }
+
+    @Test
+    void aThreadMayWaitForASet() throws Exception {
+        try (ManualHost host = new ManualHost()) {
+            Waitable[] events = {host.reactor.event(), host.reactor.event()};
+            Question all = Question.of(List.of(events), READABLE).all();
+            assertThrows(IllegalStateException.class, () -> host.reactor.awaitReady(all));
+            CompletableFuture<List<Member>> answer =
+                    CompletableFuture.supplyAsync(
+                            () -> {
+                                try {
+                                    return host.reactor.awaitReady(all);
+                                } catch (IOException | InterruptedException failure) {
+                                    throw new CompletionException(failure);
+                                }
+                            });
+            host.turnUntil(() -> host.reactor.stats().waits() == 1);
+            events[0].signal(READABLE);
+            events[1].signal(READABLE);
+            host.turnUntil(() -> host.reactor.stats().waits() == 0);
+            assertEquals(2, answer.get(20, TimeUnit.SECONDS).size());
         }
     }
 
@@ -377,6 +434,17 @@ class BridgeTest {
                 expired += timer.take();
             }
             assertThrows(AwsgiException.class, () -> timer.signal(READABLE));
+        }
+    }
+
+    @Test
+    void aTimerSaysHowOftenItHasExpiredBetweenTurnsToo() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable timer = host.reactor.timer(Duration.ofNanos(1), Duration.ofNanos(1));
+            host.settle();
+            long first = timer.take();
+            long second = timer.take();
+            assertTrue(first > 0 && second > 0, first + ", then " + second);
         }
     }
 

@@ -39,8 +39,12 @@ final class ChildJvm {
         classPath.add(root(ChildJvm.class));
     }
 
-    /** What the program printed, and the log. */
-    record Output(int status, String text) {
+    /**
+     * What the program printed, and the log.
+     *
+     * @param ended when it was over, as {@link System#currentTimeMillis} counts
+     */
+    record Output(int status, String text, long ended) {
         /** Asserts that each of these is in it. */
         Output has(String... words) {
             for (String word : words) {
@@ -78,6 +82,17 @@ final class ChildJvm {
             with(root(type));
         }
         return this;
+    }
+
+    /** With the library that these tests use. */
+    ChildJvm withLibrary() {
+        String path = System.getProperty(Loader.PATH, "");
+        if (!path.isEmpty()) {
+            return with("-D" + Loader.PATH + "=" + path);
+        }
+        String name =
+                "META-INF/native/" + Platform.CLASSIFIER + "/" + System.mapLibraryName("awsgi");
+        return with(root(name));
     }
 
     /** With this option. */
@@ -165,9 +180,10 @@ final class ChildJvm {
             if (!ended) {
                 process.destroyForcibly();
             }
+            long over = System.currentTimeMillis();
             String text = Files.readString(log, StandardCharsets.UTF_8);
             assertTrue(ended, () -> "it did not end within " + SECONDS + " s:\n" + text);
-            Output output = new Output(process.exitValue(), text);
+            Output output = new Output(process.exitValue(), text, over);
             output.hasNot("WARNING in native method", "FATAL ERROR in native method");
             output.has("ended: well");
             return output;
@@ -178,8 +194,11 @@ final class ChildJvm {
 
     /** Where the class was loaded from: a folder or a jar. */
     private static Path root(Class<?> type) {
-        String name = type.getName().replace('.', '/') + ".class";
-        URL url = type.getClassLoader().getResource(name);
+        return root(type.getName().replace('.', '/') + ".class");
+    }
+
+    private static Path root(String name) {
+        URL url = ChildJvm.class.getClassLoader().getResource(name);
         String text = String.valueOf(url);
         text = text.substring(0, text.length() - name.length());
         if (text.startsWith("jar:")) {

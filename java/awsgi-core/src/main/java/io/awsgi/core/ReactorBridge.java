@@ -870,7 +870,10 @@ public final class ReactorBridge implements AutoCloseable {
         if (context == 0) {
             throw closedException();
         }
-        if (op == Layout.TAKE || op == Layout.DESCRIBE || op == Layout.MEMBERS) {
+        if (op == Layout.TAKE
+                || op == Layout.DESCRIBE
+                || op == Layout.MEMBERS
+                || op == Layout.STATS) {
             flush();
         }
         for (int at = 0; at < arguments.length; at++) {

@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  * A fresh JVM, since a library is loaded once in each, with these classes and those of the tests.
  */
 final class ChildJvm {
-    private static final int SECONDS = 60;
+    private static final int SECONDS = 110;
 
     private final Path temporary;
     private final List<String> before = new ArrayList<>();

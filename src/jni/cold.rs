@@ -28,6 +28,9 @@ const FLUSH: i32 = 15;
 /// Panics, for tests of what becomes of a panic.
 #[cfg(awsgi_faults)]
 const PANIC: i32 = 0x7f00;
+/// Reads what was freed, for tests of who looks for that.
+#[cfg(awsgi_faults)]
+const READ_FREED: i32 = 0x7f01;
 
 /// The last of them.
 pub(super) const HIGHEST: i32 = FLUSH;
@@ -194,6 +197,15 @@ fn one(context: &mut Context, operation: i32, arguments: &mut Arguments<'_>) -> 
         FAILURE => Err(context.failure.take().unwrap_or_else(nothing_failed)),
         #[cfg(awsgi_faults)]
         PANIC => panic!("planted"),
+        #[cfg(awsgi_faults)]
+        READ_FREED => {
+            let freed = Box::into_raw(Box::new(0i64));
+            // SAFETY: unsound, which is what it is for. No library that anybody uses has it.
+            unsafe {
+                drop(Box::from_raw(freed));
+                Ok(std::ptr::read_volatile(freed))
+            }
+        }
         _ => Err(Error::new(
             Status::Invalid,
             format!("{operation} is no operation: these classes and the library differ"),

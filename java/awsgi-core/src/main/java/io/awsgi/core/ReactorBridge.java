@@ -154,6 +154,9 @@ public final class ReactorBridge implements AutoCloseable {
 
     private boolean turning;
 
+    /** {@link #LAST} is among the tasks. */
+    private boolean marked;
+
     /** Something has to cross before the host sleeps. */
     private boolean due;
 
@@ -368,11 +371,15 @@ public final class ReactorBridge implements AutoCloseable {
         if (tasks.isEmpty()) {
             return;
         }
-        tasks.add(LAST);
+        // Where there were more than a turn allows, that of an earlier one is there still.
+        if (!marked) {
+            tasks.add(LAST);
+            marked = true;
+        }
         for (int count = 0; count < TASKS; count++) {
             Runnable task = tasks.poll();
-            // Where there were more than this allows, one of an earlier turn lies among them.
             if (task == null || task == LAST) {
+                marked = false;
                 return;
             }
             try {
@@ -864,7 +871,10 @@ public final class ReactorBridge implements AutoCloseable {
         if (context == 0) {
             throw closedException();
         }
-        if (op == Layout.TAKE || op == Layout.DESCRIBE || op == Layout.MEMBERS) {
+        if (op == Layout.TAKE
+                || op == Layout.DESCRIBE
+                || op == Layout.MEMBERS
+                || op == Layout.STATS) {
             flush();
         }
         for (int at = 0; at < arguments.length; at++) {

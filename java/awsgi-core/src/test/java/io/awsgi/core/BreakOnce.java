@@ -28,6 +28,9 @@ public final class BreakOnce {
     /** An input record and an operation that panic, in {@code src/jni}. */
     private static final int PANIC = 0x7f00;
 
+    /** An operation that reads what was freed. */
+    private static final int READ_FREED = 0x7f01;
+
     public static void main(String[] arguments) throws Exception {
         switch (arguments[0]) {
             case "turn" -> turn();
@@ -35,6 +38,7 @@ public final class BreakOnce {
             case "host" -> host();
             case "submit" -> submit();
             case "close" -> close();
+            case "read what was freed" -> readWhatWasFreed();
             case "for ever" -> {
                 forEver();
                 System.out.println("ended: well");
@@ -251,6 +255,13 @@ public final class BreakOnce {
         assertFalse(loop.isAlive());
         try (ManualHost other = new ManualHost()) {
             isWell(other);
+        }
+    }
+
+    /** Nobody notices, as long as nobody looks. */
+    private static void readWhatWasFreed() {
+        try (ManualHost host = new ManualHost()) {
+            System.out.println("told: " + host.bridge.submit(READ_FREED));
         }
     }
 

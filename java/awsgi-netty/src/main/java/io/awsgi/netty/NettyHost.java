@@ -40,9 +40,10 @@ import org.jspecify.annotations.Nullable;
  *         .thenAccept(ready -> channel.writeAndFlush(host.poll(channel)));
  * }</pre>
  *
- * <p>There is one for each event loop, and it ends with its loop at the latest: when that begins to
- * shut down. It turns as a task of the loop, mostly once in an iteration in which something
- * happened; of everything else the loop does nothing is held up.
+ * <p>Each event loop has one at most, which ends with it at the latest: when the loop begins to
+ * shut down. It turns as a task of the loop, in an iteration in which something happened mostly
+ * once, and leaves room for the loop's other work. On the epoll transport the loop watches the
+ * descriptors of native code, too; elsewhere a thread of the library's does.
  *
  * <h2>Netty's channels</h2>
  *
@@ -59,23 +60,26 @@ import org.jspecify.annotations.Nullable;
  *       ChannelOption#ALLOW_HALF_CLOSURE}; what came before can still be taken. Netty closes others
  *       at once.
  *   <li>{@link Readiness#HANGUP}: the channel was closed. What came before can be taken in the
- *       completion that says so; what is left then is released.
+ *       completion that says so; what is left then is released. Who takes later, or waits on
+ *       another thread, has {@link ChannelOption#ALLOW_HALF_CLOSURE} set, and closes the channel
+ *       himself.
  *   <li>{@link Readiness#ERROR}: a handler, or the transport, has failed: {@link #takeFailure} says
  *       why, and each wait completes with it until then.
  * </ul>
  *
  * A channel that is deregistered, and one whose pipeline loses the handler, completes its waits
- * with a {@link ClosedChannelException}.
+ * with a {@link ClosedChannelException}; what was not taken is passed on to the handler that comes
+ * next.
  *
  * <h2>Channels of {@code java.nio}</h2>
  *
  * They are watched by the selector of the loop, which has to have a {@link
  * io.netty.channel.nio.NioIoHandler}. A channel has to be non-blocking, a {@link SocketChannel}
- * connected or connecting, and none of them registered with another selector; its mode is never
- * changed here. It stays registered from its first wait until it is closed or {@linkplain
- * #release(SelectableChannel) released}. {@link Readiness#READABLE} is a connection to accept or
- * something to read, the end included; {@link Readiness#WRITABLE} is a connection to finish or room
- * to write. A selector sees nothing else: the rest is refused alone.
+ * connected or connecting, and not be registered elsewhere, as the channels of Netty's own are; its
+ * mode is never changed here. It stays registered from its first wait until it is closed or
+ * {@linkplain #release(SelectableChannel) released}. {@link Readiness#READABLE} is a connection to
+ * accept or something to read, the end included; {@link Readiness#WRITABLE} is a connection to
+ * finish or room to write. A selector sees nothing else: the rest is refused alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn (of more than 256 channels on one loop: in one of the next). One that another thread closes

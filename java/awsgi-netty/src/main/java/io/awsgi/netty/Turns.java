@@ -144,7 +144,6 @@ final class Turns implements ReactorBridge.Host {
             try {
                 turn();
             } catch (Throwable failure) {
-                LOG.log(System.Logger.Level.ERROR, bridge + " ends: its turn failed", failure);
                 breakOff(failure);
                 return;
             }

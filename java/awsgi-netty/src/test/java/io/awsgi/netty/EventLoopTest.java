@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** When a reactor turns in an event loop, and how both end. */
 @ParameterizedClass
 @EnumSource(Transport.class)
-class LoopTest {
+class EventLoopTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Duration LONG = TestLoop.LONG;
 

@@ -791,7 +791,8 @@ public final class ReactorBridge implements AutoCloseable {
      */
     private void armed(Waitable waitable, int interest) {
         if (waitable.kind == Waitable.Kind.ONCE) {
-            if (!host.watchAhead(waitable, Readiness.of(interest))) {
+            // Who listens is to hear of each change.
+            if (listener != null || !host.watchAhead(waitable, Readiness.of(interest))) {
                 due();
             }
         } else if (waitable.kind != Waitable.Kind.LEVEL

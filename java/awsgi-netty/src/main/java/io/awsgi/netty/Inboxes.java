@@ -86,7 +86,7 @@ final class Inboxes {
     /** Lets a channel go. Answers whether it was held. */
     boolean release(Channel channel) {
         Inbox inbox = byChannel.get(channel);
-        if (inbox == null || ended.contains(inbox)) {
+        if (inbox == null || inbox.isGone()) {
             return false;
         }
         channel.pipeline().remove(inbox);
@@ -96,7 +96,7 @@ final class Inboxes {
     /** The reactor is gone. */
     void end() {
         for (Inbox inbox : List.copyOf(byChannel.values())) {
-            if (!ended.contains(inbox)) {
+            if (!inbox.isGone()) {
                 inbox.channel.pipeline().remove(inbox);
             }
         }

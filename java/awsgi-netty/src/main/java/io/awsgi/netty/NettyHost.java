@@ -84,6 +84,8 @@ import org.jspecify.annotations.Nullable;
 public final class NettyHost implements AutoCloseable {
     private static final ConcurrentHashMap<EventLoop, NettyHost> HOSTS = new ConcurrentHashMap<>();
 
+    private static final System.Logger LOG = System.getLogger("io.awsgi");
+
     private static final boolean EPOLL = isPresent("io.netty.channel.epoll.EpollIoHandle");
 
     /**
@@ -118,6 +120,7 @@ public final class NettyHost implements AutoCloseable {
                         watchesDescriptors ? options.nested() : options.delegated(),
                         channels,
                         inboxes,
+                        this::endHere,
                         this::ended);
         this.bridge = turns.bridge;
         try {
@@ -523,10 +526,23 @@ public final class NettyHost implements AutoCloseable {
         }
     }
 
-    /** The loop begins to end: this is its thread. */
+    /** The loop begins to end, or the reactor failed: this is its thread. */
     private void endHere() {
-        if (!turns.isEnded()) {
+        try {
+            closeHere();
+        } catch (RuntimeException failure) {
+            LOG.log(System.Logger.Level.ERROR, "closing " + bridge + " failed", failure);
+        }
+    }
+
+    private void closeHere() {
+        try {
             bridge.close();
+        } finally {
+            if (bridge.reactor().whenClosed().isDone() && !turns.isEnded()) {
+                // It cannot even be closed, and tells of no end.
+                ended();
+            }
         }
     }
 
@@ -552,9 +568,10 @@ public final class NettyHost implements AutoCloseable {
     @Override
     public void close() {
         if (loop.inEventLoop()) {
-            bridge.close();
+            closeHere();
         } else {
-            bridge.reactor().close(Duration.ZERO).join();
+            // Of one that cannot end the loop has told why.
+            close(Duration.ZERO).exceptionally(failure -> null).join();
         }
     }
 

@@ -6,9 +6,9 @@ import io.awsgi.core.Readiness;
 import io.awsgi.core.Waitable;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.channels.SelectableChannel;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -27,13 +27,11 @@ import org.jspecify.annotations.Nullable;
 final class Turns implements ReactorBridge.Host {
     private static final System.Logger LOG = System.getLogger("io.awsgi");
 
-    /** What a loop that fails waits before it goes on failing. */
-    private static final long PAUSE_MILLIS = 100;
-
     final ReactorBridge bridge;
     private final EventLoop loop;
     private final NioChannels channels;
     private final Inboxes inboxes;
+    private final Runnable ends;
     private final Runnable closed;
 
     private final Runnable queuedTask = this::runQueued;
@@ -63,8 +61,10 @@ final class Turns implements ReactorBridge.Host {
             ReactorOptions options,
             NioChannels channels,
             Inboxes inboxes,
+            Runnable ends,
             Runnable closed) {
         this.loop = loop;
+        this.ends = ends;
         this.closed = closed;
         this.channels = channels;
         this.inboxes = inboxes;
@@ -74,11 +74,15 @@ final class Turns implements ReactorBridge.Host {
     // ---- when to turn -------------------------------------------------------------------------
 
     @Override
+    @SuppressWarnings("FutureReturnValueIgnored") // It answers nothing, and does not throw.
     public void wakeup() {
         try {
             loop.execute(wokenTask);
-        } catch (RejectedExecutionException ending) {
-            // The loop is at its end, where it closes the reactor.
+        } catch (RejectedExecutionException rejected) {
+            if (!loop.isShuttingDown()) {
+                // Its queue is full, which may be bounded. Nobody wakes a second time.
+                GlobalEventExecutor.INSTANCE.schedule(this::wakeup, 1, TimeUnit.MILLISECONDS);
+            }
         }
     }
 
@@ -108,8 +112,9 @@ final class Turns implements ReactorBridge.Host {
         try {
             loop.execute(queuedTask);
             queued = true;
-        } catch (RejectedExecutionException ending) {
-            // As for a wakeup.
+        } catch (RejectedExecutionException full) {
+            // Those that are scheduled are not counted.
+            again();
         }
     }
 
@@ -140,7 +145,7 @@ final class Turns implements ReactorBridge.Host {
                 turn();
             } catch (Throwable failure) {
                 LOG.log(System.Logger.Level.ERROR, bridge + " ends: its turn failed", failure);
-                endSoon();
+                breakOff(failure);
                 return;
             }
         }
@@ -150,16 +155,19 @@ final class Turns implements ReactorBridge.Host {
         long nanos = bridge.timeoutNanos();
         if (nanos == 0) {
             // Others come first: the loop's I/O, and its other tasks.
-            again(0);
+            again();
         } else {
             setTimer(nanos);
         }
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // The bridge tells of it by closed().
-    private void endSoon() {
-        bridge.reactor().close(Duration.ZERO);
-        again(PAUSE_MILLIS);
+    /** What has failed once may fail for ever. */
+    private void breakOff(Throwable failure) {
+        try {
+            LOG.log(System.Logger.Level.ERROR, bridge + " ends: its turn failed", failure);
+        } finally {
+            ends.run();
+        }
     }
 
     private void turn() {
@@ -189,9 +197,9 @@ final class Turns implements ReactorBridge.Host {
      * In the next iteration of the loop, after its I/O: what is executed may run in this one, again
      * and again.
      */
-    private void again(long millis) {
+    private void again() {
         if (!queued) {
-            queued = schedule(queuedTask, millis);
+            queued = schedule(queuedTask, 0);
         }
     }
 

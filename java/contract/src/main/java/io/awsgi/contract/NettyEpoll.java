@@ -1,65 +1,30 @@
 package io.awsgi.contract;
 
-import io.awsgi.core.HostAccess;
-import io.awsgi.core.Reactor;
-import io.awsgi.core.ReactorOptions;
-import io.awsgi.core.Readiness;
-import io.awsgi.netty.NettyHost;
-import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.util.concurrent.DefaultThreadFactory;
-import java.util.function.Consumer;
+import io.netty.channel.epoll.EpollSocketChannel;
+import java.io.IOException;
 
-/** An event loop of Netty's epoll transport, which watches the reactor's descriptor. */
-public final class NettyEpoll implements ContractHost {
-    private final SingleThreadIoEventLoop loop;
-    private final NettyHost host;
-
-    /** A host that runs. */
-    public NettyEpoll() {
-        loop =
-                new SingleThreadIoEventLoop(
-                        null, new DefaultThreadFactory("netty", true), EpollIoHandler.newFactory());
-        host = NettyHost.attach(loop, ReactorOptions.DEFAULT.name("netty")).join();
+/**
+ * The same on the epoll transport: the loop watches the reactor's descriptor, and has no selector
+ * for channels of {@code java.nio}.
+ */
+public final class NettyEpoll extends NettyLoop {
+    /**
+     * A loop that runs.
+     *
+     * @throws IOException if there are no sockets
+     */
+    public NettyEpoll() throws IOException {
+        super(EpollIoHandler.newFactory(), EpollSocketChannel::new, false);
     }
 
     @Override
     public String name() {
-        return "netty";
+        return "netty epoll";
     }
 
     @Override
     public String mode() {
         return "nested";
-    }
-
-    @Override
-    public String kind() {
-        return "";
-    }
-
-    @Override
-    public Reactor reactor() {
-        return host.reactor();
-    }
-
-    @Override
-    public void run() {
-        host.reactor().whenClosed().join();
-    }
-
-    @Override
-    public void execute(Runnable task) {
-        loop.execute(task);
-    }
-
-    @Override
-    public void limitTurns(int events, int completions) {
-        HostAccess.limitTurns(host.reactor(), events, completions);
-    }
-
-    @Override
-    public ContractObject foreign(boolean once, Consumer<Readiness> told) {
-        throw new UnsupportedOperationException("it has no objects");
     }
 }

@@ -2,6 +2,7 @@ package io.awsgi.core;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.LongBuffer;
 
 /**
  * How the block is laid out that Java and the library share: the header, the arguments of rare
@@ -157,6 +158,11 @@ final class Layout {
                 .alignedSlice(64)
                 .slice(0, SIZE)
                 .order(ByteOrder.nativeOrder());
+    }
+
+    /** The records of a ring, two numbers each. */
+    static LongBuffer ring(ByteBuffer block, int offset) {
+        return block.slice(offset, RING * RECORD).order(ByteOrder.nativeOrder()).asLongBuffer();
     }
 
     /** The second half of a record: {@code u16 kind, u16 b, i32 c}. */

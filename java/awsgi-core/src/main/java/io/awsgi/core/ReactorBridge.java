@@ -3,6 +3,7 @@ package io.awsgi.core;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -136,6 +137,8 @@ public final class ReactorBridge implements AutoCloseable {
     private final ReactorOptions options;
     private final Thread owner;
     private final ByteBuffer block;
+    private final LongBuffer completions;
+    private final LongBuffer changes;
     private final Ring ring;
     private final Slots slots = new Slots();
     private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
@@ -190,6 +193,8 @@ public final class ReactorBridge implements AutoCloseable {
         this.owner = Thread.currentThread();
         this.block = Layout.block();
         this.ring = new Ring(block);
+        this.completions = Layout.ring(block, Layout.COMPLETIONS);
+        this.changes = Layout.ring(block, Layout.CHANGES);
         this.context =
                 Native.open(
                         block,
@@ -391,9 +396,8 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     private void change(int at) {
-        int record = Layout.CHANGES + at * Layout.RECORD;
-        int place = (int) block.getLong(record);
-        int interest = Layout.second(block.getLong(record + 8));
+        int place = (int) changes.get(at * 2);
+        int interest = Layout.second(changes.get(at * 2 + 1));
         Waitable waitable = foreign[place];
         if (waitable == null) {
             return;
@@ -410,9 +414,8 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     private void complete(int at) {
-        int record = Layout.COMPLETIONS + at * Layout.RECORD;
-        long name = block.getLong(record);
-        long half = block.getLong(record + 8);
+        long name = completions.get(at * 2);
+        long half = completions.get(at * 2 + 1);
         Object wait = slots.find(name);
         if (wait == null) {
             // Forgotten by a completion of this turn.

@@ -1,6 +1,7 @@
 package io.awsgi.core;
 
 import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
 import java.util.Arrays;
 
 /**
@@ -8,7 +9,7 @@ import java.util.Arrays;
  * there behind them in an array. Of the owner's thread.
  */
 final class Ring {
-    private final ByteBuffer block;
+    private final LongBuffer records;
     private int count;
 
     /** Two numbers a record, from {@code head} on, below {@code tail}. */
@@ -17,13 +18,11 @@ final class Ring {
     private int head;
     private int tail;
 
-    /** How many records were ever put, and how many have crossed. */
-    private long put;
-
+    /** How many records have crossed. */
     private long crossed;
 
     Ring(ByteBuffer block) {
-        this.block = block;
+        this.records = Layout.ring(block, Layout.INPUT);
     }
 
     /** How many records lie in the block. */
@@ -41,7 +40,7 @@ final class Ring {
      * so of this.
      */
     long position() {
-        return put;
+        return crossed + count + (tail - head) / 2;
     }
 
     boolean hasCrossed(long position) {
@@ -49,7 +48,6 @@ final class Ring {
     }
 
     void put(long name, int kind, int number, int third) {
-        put++;
         if (count < Layout.RING && head == tail) {
             write(name, Layout.pack(kind, number, third));
         } else {
@@ -59,7 +57,6 @@ final class Ring {
 
     /** A record with the one that belongs to it, which crosses together with it. */
     void putPair(long name, int kind, int number, int third, long target, long deadline) {
-        put += 2;
         if (count + 1 < Layout.RING && head == tail) {
             write(name, Layout.pack(kind, number, third));
             write(target, deadline);
@@ -94,9 +91,10 @@ final class Ring {
     }
 
     private void write(long first, long second) {
-        int at = Layout.INPUT + count * Layout.RECORD;
-        block.putLong(at, first);
-        block.putLong(at + 8, second);
+        // Below the ring's end: the compiler sees that it is not negative either.
+        int at = (count & (Layout.RING - 1)) * 2;
+        records.put(at, first);
+        records.put(at + 1, second);
         count++;
     }
 

@@ -340,18 +340,27 @@ final class Commands {
     }
 
     private static String stats(Stats stats) {
-        return "turns=%d events=%d completions=%d stale=%d spurious=%d ghosts=%d rebuilds=%d changes=%d signals=%d waits=%d waitables=%d"
-                .formatted(
-                        stats.turns(),
-                        stats.events(),
-                        stats.completions(),
-                        stats.stale(),
-                        stats.spurious(),
-                        stats.ghosts(),
-                        stats.rebuilds(),
-                        stats.changes(),
-                        stats.signals(),
-                        stats.waits(),
-                        stats.waitables());
+        return "turns="
+                + stats.turns()
+                + " events="
+                + stats.events()
+                + " completions="
+                + stats.completions()
+                + " stale="
+                + stats.stale()
+                + " spurious="
+                + stats.spurious()
+                + " ghosts="
+                + stats.ghosts()
+                + " rebuilds="
+                + stats.rebuilds()
+                + " changes="
+                + stats.changes()
+                + " signals="
+                + stats.signals()
+                + " waits="
+                + stats.waits()
+                + " waitables="
+                + stats.waitables();
     }
 }

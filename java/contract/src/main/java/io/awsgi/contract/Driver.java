@@ -26,7 +26,9 @@ public final class Driver {
             Map.of(
                     "selector", "io.awsgi.contract.SelectorLoop",
                     "selector-thread", "io.awsgi.contract.SelectorThread",
-                    "bridge", "io.awsgi.contract.Bridge");
+                    "bridge", "io.awsgi.contract.Bridge",
+                    "netty", "io.awsgi.contract.NettyLoop",
+                    "netty-epoll", "io.awsgi.contract.NettyEpoll");
 
     /** In the place of the line that does not come any more. */
     private static final String END = "";
@@ -64,8 +66,11 @@ public final class Driver {
             fail(arguments[0] + " cannot be opened", failure);
             return;
         }
+        Thread.setDefaultUncaughtExceptionHandler(Driver::uncaught);
         try {
             new Driver(host).run();
+            // Some hosts have threads that end in their own time.
+            System.exit(0);
         } catch (Throwable failure) {
             fail("the loop of " + arguments[0] + " failed", failure);
         }
@@ -81,6 +86,12 @@ public final class Driver {
         } catch (InvocationTargetException failure) {
             throw failure.getCause() == null ? failure : failure.getCause();
         }
+    }
+
+    /** What a host, a task or a sink throws is no way to end. */
+    private static void uncaught(Thread thread, Throwable failure) {
+        failure.printStackTrace();
+        Words.broken(thread.getName() + " throws " + failure);
     }
 
     private static void fail(String what, @org.jspecify.annotations.Nullable Throwable why) {

@@ -306,6 +306,11 @@ impl Ledger {
         names
     }
 
+    /// Whether the host reports an object once for each watch change.
+    pub fn is_once(&self, name: &str) -> bool {
+        self.objects.get(name).is_some_and(|object| object.kind == Kind::Once)
+    }
+
     /// Whether a wait that is not ready ends with the reactor only: its time cannot come first.
     pub fn ends_by_closing_alone(&self, name: &str) -> bool {
         self.waits.get(name).is_some_and(|wait| wait.deadline.is_none() && !wait.multishot)

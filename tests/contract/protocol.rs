@@ -12,10 +12,11 @@ pub struct Greeting {
 }
 
 /// What a scenario may need.
-pub const THINGS: [&str; 11] = [
+pub const THINGS: [&str; 12] = [
     "foreign",
     "level",
     "once",
+    "once_changes",
     "level_ends",
     "descriptors",
     "threads",

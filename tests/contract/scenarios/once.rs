@@ -8,6 +8,7 @@ use crate::driver::{Driver, Played, fail};
 use crate::protocol::Outcome::Cancelled;
 
 const ONCE: &[&str] = &["foreign", "once"];
+const CHANGES: &[&str] = &["foreign", "once", "once_changes"];
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -49,7 +50,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "ONCE, changes are coalesced",
         about: "several arms and cancels between two turns are one watch change, or none",
-        needs: ONCE,
+        needs: CHANGES,
         play: |driver| coalesced(driver, "once"),
     },
     Scenario {
@@ -61,13 +62,13 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "ONCE, a watch for each wait",
         about: "each wait is asked for with one watch change, and answered with one report",
-        needs: ONCE,
+        needs: CHANGES,
         play: watch_for_each,
     },
     Scenario {
         name: "ONCE, a report that leaves others waiting",
         about: "the host is asked again, for what they wait for",
-        needs: ONCE,
+        needs: CHANGES,
         play: leaves_others,
     },
     Scenario {
@@ -79,7 +80,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "ONCE, nothing is reported after a stop",
         about: "an object that becomes ready when nobody waits any more is not reported",
-        needs: ONCE,
+        needs: CHANGES,
         play: after_a_stop,
     },
 ];

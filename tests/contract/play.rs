@@ -30,9 +30,16 @@ pub struct Failure {
     pub errors: String,
 }
 
-/// What begins a report of a sanitizer, or of valgrind.
-const REPORTS: [&str; 4] =
-    ["ERROR: ", "runtime error: ", "WARNING: ThreadSanitizer", "definitely lost: "];
+/// What begins a report of a sanitizer, of valgrind, or of a JVM that checks its natives.
+const REPORTS: [&str; 7] = [
+    "ERROR: ",
+    "runtime error: ",
+    "WARNING: ThreadSanitizer",
+    "definitely lost: ",
+    "WARNING in native method",
+    "FATAL ERROR in native method",
+    "WARNING: JNI local refs",
+];
 
 /// Starts the driver for what it says of itself, and ends it.
 pub fn introduce(command: &[String], manner: Manner) -> io::Result<Result<Greeting, Failure>> {
@@ -108,7 +115,7 @@ fn one(command: &[String], manner: Manner, scenario: &Scenario) -> Verdict {
     let played = played.and_then(|reason| {
         let errors = driver.errors();
         match errors.lines().find(|line| is_report(line)) {
-            Some(line) => fail("no report of a sanitizer", format!("`{line}`")),
+            Some(line) => fail("no report of a sanitizer or of a JVM", format!("`{line}`")),
             None => Ok(reason),
         }
     });

@@ -165,8 +165,10 @@ fn what_is_left_at_the_end_is_found() {
     );
     found("speaks after its end", "cancel", &["nothing after `freed`", "`ok`"]);
     found("ends with another status", "cancel", &["the exit status 0", "the exit status 7"]);
-    let report = ["no report of a sanitizer", "AddressSanitizer: heap-use-after-free"];
+    let report = ["no report of a sanitizer or of a JVM", "AddressSanitizer: heap-use-after-free"];
     found("reports an error of memory", "cancel", &report);
+    let report = ["no report of a sanitizer or of a JVM", "JNI call made with exception pending"];
+    found("misuses the JVM", "cancel", &report);
 }
 
 #[test]

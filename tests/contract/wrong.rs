@@ -235,6 +235,9 @@ impl Driver {
             "reports an error of memory" => {
                 eprintln!("==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x1");
             }
+            "misuses the JVM" => {
+                eprintln!("WARNING in native method: JNI call made with exception pending");
+            }
             _ => {}
         }
         say("freed");

@@ -212,6 +212,16 @@ fn build_library() -> PathBuf {
     target.join("debug/libawsgi.so")
 }
 
+/// The runtime of AddressSanitizer, if the library was compiled with it: it has to be loaded before
+/// everything else, and programs that are not ours do not.
+pub fn sanitizer() -> Option<String> {
+    if !super::elf::imports(&library(), "__asan_init") {
+        return None;
+    }
+    let mut ask = Command::new("cc");
+    Some(succeed(ask.arg("-print-file-name=libasan.so")).trim().to_owned())
+}
+
 /// A directory that holds the library under the names by which it is linked and loaded.
 pub fn library_directory() -> PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();

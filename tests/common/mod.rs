@@ -6,4 +6,5 @@
 pub mod c;
 pub mod elf;
 pub mod header;
+pub mod java;
 pub mod python;

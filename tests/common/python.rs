@@ -2,7 +2,7 @@
 //!
 //! From outside, `AWSGI_PYTHON` names the interpreter; otherwise it is the first `python3` that has cffi.
 
-use super::{c, elf, header};
+use super::{c, header};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ pub fn command() -> Command {
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     // Of what was not closed, or not awaited.
     command.args(["-W", "error"]);
-    if let Some(runtime) = sanitizer() {
+    if let Some(runtime) = c::sanitizer() {
         command.env("LD_PRELOAD", runtime);
         // Python keeps for ever much of what it allocates.
         command.env("ASAN_OPTIONS", "detect_leaks=0");
@@ -45,14 +45,4 @@ fn executable(name: &str) -> Option<String> {
     probe.args(["-c", "import cffi, sys; print(sys.executable)"]).stderr(Stdio::null());
     let output = probe.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
-}
-
-/// The runtime of AddressSanitizer, if the library was compiled with it: it has to be loaded before
-/// everything else, and Python does not.
-fn sanitizer() -> Option<String> {
-    if !elf::imports(&c::library(), "__asan_init") {
-        return None;
-    }
-    let mut ask = Command::new("cc");
-    Some(c::succeed(ask.arg("-print-file-name=libasan.so")).trim().to_owned())
 }

@@ -1,21 +1,26 @@
 //! Every host keeps the contract, and docs/hosts.md says so. `AWSGI_BLESS=1` writes that page.
 //!
 //! From outside, `AWSGI_TEST_HOSTS` chooses who takes part, by the names of their files or as `c` for
-//! all that are written in C. With `AWSGI_TEST_SHARE=3` each host plays every third scenario, and each
-//! scenario is played by every third host. Then the page is left alone.
+//! all that are written in C, or `java`. With `AWSGI_TEST_SHARE=3` each host plays every third scenario,
+//! and each scenario is played by every third host. Then the page is left alone.
+//!
+//! Hosts in Java are played in the oldest JVM, and a third of the scenarios in each other way: in the
+//! newest JVM, and in a thread of the host's own. With `AWSGI_DEEP=1` all are played in all ways. Where
+//! there is no JDK this says so, and takes their columns as they are.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::common::{c, header, python};
+use crate::common::{c, header, java, python};
 use crate::runner::{example, runner};
 
 /// The columns of the matrix.
-const HOSTS: [Host; 13] = [
+const HOSTS: [Host; 17] = [
     Host { name: "owned", source: "c-examples/hosts/owned.c", driver: Driver::C("owned") },
     Host { name: "poll", source: "c-examples/hosts/poll.c", driver: Driver::C("poll") },
     Host {
@@ -45,6 +50,26 @@ const HOSTS: [Host; 13] = [
         source: "python/awsgi/reactor.py",
         driver: Driver::Python("python/contract_asyncio.py"),
     },
+    Host {
+        name: "selector",
+        source: "java/awsgi-core/src/main/java/io/awsgi/core/SelectorHost.java",
+        driver: Driver::Java(&["selector", "selector-thread"]),
+    },
+    Host {
+        name: "bridge",
+        source: "java/contract/src/main/java/io/awsgi/contract/Bridge.java",
+        driver: Driver::Java(&["bridge"]),
+    },
+    Host {
+        name: "netty",
+        source: "java/awsgi-netty/src/main/java/io/awsgi/netty/NettyHost.java",
+        driver: Driver::Java(&["netty"]),
+    },
+    Host {
+        name: "netty epoll",
+        source: "java/awsgi-netty/src/main/java/io/awsgi/netty/NettyHost.java",
+        driver: Driver::Java(&["netty-epoll"]),
+    },
 ];
 
 struct Host {
@@ -62,9 +87,21 @@ enum Driver {
     Example(&'static str),
     /// A program in Python.
     Python(&'static str),
+    /// What the driver in `java/contract` calls the host. Further names are other ways to run it.
+    Java(&'static [&'static str]),
+}
+
+/// A driver that plays a host.
+struct Way {
+    command: Command,
+    /// What distinguishes it from the first, for people.
+    name: String,
+    /// Of so many scenarios it plays one, from this place on.
+    part: Option<(usize, usize)>,
 }
 
 /// A row of `--table`.
+#[derive(Clone)]
 struct Row {
     host: String,
     scenario: String,
@@ -77,22 +114,25 @@ impl Host {
     fn takes_part(&self) -> bool {
         let Ok(chosen) = std::env::var("AWSGI_TEST_HOSTS") else { return true };
         let stem = Path::new(self.source).file_stem().and_then(OsStr::to_str).unwrap();
-        let is_c = matches!(self.driver, Driver::C(_));
-        chosen.split_whitespace().any(|name| name == stem || (is_c && name == "c"))
+        let kind = match self.driver {
+            Driver::C(_) => "c",
+            Driver::Java(_) => "java",
+            _ => "",
+        };
+        chosen.split_whitespace().any(|name| name == stem || name == kind)
     }
 
-    /// The scenarios that it plays; none: all.
-    fn share(&self) -> Vec<String> {
-        let Some(share) = share() else { return Vec::new() };
-        let place = HOSTS.iter().position(|host| host.name == self.name).unwrap();
-        let list = c::succeed(runner().arg("--list"));
-        let scenarios = list.lines().filter(|line| !line.starts_with(' '));
-        let mine = scenarios.enumerate().filter(|(index, _)| (index + place) % share == 0);
-        mine.map(|(_, scenario)| scenario.to_owned()).collect()
+    /// Why it cannot be played on this machine, if it cannot.
+    fn absent(&self) -> Option<String> {
+        match self.driver {
+            Driver::Java(_) => java::jvms().err(),
+            _ => None,
+        }
     }
 
-    /// What is to be run.
-    fn command(&self) -> Command {
+    /// What is to be run. The first way is that of the matrix, and the others answer the same.
+    fn ways(&self) -> Vec<Way> {
+        let way = |command| Way { command, name: String::new(), part: None };
         match self.driver {
             Driver::C(name) => {
                 let program = c::drivers().join(name);
@@ -101,24 +141,62 @@ impl Host {
                     "{} was not built, for want of a library it needs: run `make deps`",
                     self.source
                 );
-                c::runner(&program)
+                vec![way(c::runner(&program))]
             }
-            Driver::Example(name) => Command::new(example(name)),
+            Driver::Example(name) => vec![way(Command::new(example(name)))],
             Driver::Python(file) => {
                 let mut python = python::command();
                 python.arg(header::root().join(file));
-                python
+                vec![way(python)]
+            }
+            Driver::Java(names) => {
+                let jvms = java::jvms().expect("this host is not absent");
+                let ways = jvms.iter().flat_map(|jvm| names.iter().map(move |name| (jvm, name)));
+                let sampled = |place| (place > 0 && !is_deep()).then_some((3, place % 3));
+                ways.enumerate()
+                    .map(|(place, (jvm, name))| {
+                        let command = java::driver(jvm, name);
+                        let name = format!(" ({name} in {})", jvm.display());
+                        Way { command, name, part: sampled(place) }
+                    })
+                    .collect()
             }
         }
     }
 
     fn play(&self) -> Vec<Row> {
-        let driver = self.command();
+        let mut ways = self.ways().into_iter();
+        let first = ways.next().expect("there is one");
+        let mut rows = self.play_so(&first, share().map(|share| (share, self.place())));
+        for way in ways.filter(|_| share().is_none()) {
+            for row in self.play_so(&way, way.part) {
+                let known = rows.iter_mut().find(|known| known.scenario == row.scenario);
+                let known = known.expect("all were played in the first way");
+                if row.result != known.result || row.reason != known.reason {
+                    known.reason = format!("{}{}: {}", row.result, way.name, row.reason);
+                    "FAIL".clone_into(&mut known.result);
+                }
+            }
+        }
+        rows
+    }
+
+    fn place(&self) -> usize {
+        HOSTS.iter().position(|host| host.name == self.name).unwrap()
+    }
+
+    /// Plays one of so many scenarios, beginning somewhere; all, if no part is given.
+    fn play_so(&self, way: &Way, part: Option<(usize, usize)>) -> Vec<Row> {
+        let driver = &way.command;
         let mut runner = runner();
         // Most of them wait most of the time.
         runner.args(["--table", "--jobs", "6", "--timeout", "120"]);
-        for scenario in self.share() {
-            runner.args(["--only", &scenario]);
+        if let Some((of, place)) = part {
+            let list = c::succeed(crate::runner::runner().arg("--list"));
+            let scenarios = list.lines().filter(|line| !line.starts_with(' ')).enumerate();
+            for (_, scenario) in scenarios.filter(|(index, _)| (index + place) % of == 0) {
+                runner.args(["--only", scenario]);
+            }
         }
         runner.arg(driver.get_program()).args(driver.get_args());
         for (name, value) in driver.get_envs() {
@@ -141,15 +219,53 @@ impl Host {
     }
 }
 
+fn is_deep() -> bool {
+    std::env::var_os("AWSGI_DEEP").is_some_and(|value| value == "1")
+}
+
 /// The results of all hosts that take part, from one run for all tests.
 fn results() -> &'static [Vec<Row>] {
     static RESULTS: OnceLock<Vec<Vec<Row>>> = OnceLock::new();
     RESULTS.get_or_init(|| {
         let hosts = HOSTS.iter().filter(|host| host.takes_part());
-        let results: Vec<_> = hosts.map(Host::play).collect();
+        let results: Vec<_> = hosts
+            .map(|host| match host.absent() {
+                None => host.play(),
+                Some(why) => {
+                    // Past the harness, which shows what a test prints only if that fails.
+                    let line = format!("not checked: the host {}: {why}\n", host.name);
+                    let _ = std::io::stderr().write_all(line.as_bytes());
+                    committed(host)
+                }
+            })
+            .collect();
         assert!(!results.is_empty(), "AWSGI_TEST_HOSTS names no host");
         results
     })
+}
+
+/// What the page says of a host that cannot be played here.
+fn committed(host: &Host) -> Vec<Row> {
+    let page = std::fs::read_to_string(header::root().join("docs/hosts.md")).unwrap_or_default();
+    let reason = |number: &str| {
+        let begin = format!("{number}. ");
+        page.lines().find_map(|line| line.strip_prefix(&begin)).unwrap_or_default().to_owned()
+    };
+    let mut table = page.lines().filter(|line| line.starts_with('|'));
+    let titles: Vec<&str> = table.next().unwrap_or_default().split(" |").collect();
+    let its = format!(" [{}](../{})", host.name, host.source);
+    let column = titles.iter().position(|title| *title == its);
+    let column = column.unwrap_or_else(|| panic!("docs/hosts.md has no column for {}", host.name));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let (result, reason) = match cells[column + 1].split_once(' ') {
+            Some((result, number)) => (result, reason(number)),
+            None => (cells[column + 1], String::new()),
+        };
+        let [host, scenario, result] = [host.name, cells[1], result].map(str::to_owned);
+        Row { host, scenario, result, reason }
+    };
+    table.skip(1).map(row).collect()
 }
 
 fn share() -> Option<usize> {

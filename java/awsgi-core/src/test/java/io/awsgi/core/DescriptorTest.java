@@ -22,11 +22,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Descriptors and threads of native code, in reactors whose hosts know nothing of either. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "the code in C is for Linux")
-@ExtendWith(NothingLeft.class)
 class DescriptorTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Readiness WRITABLE = Readiness.WRITABLE;

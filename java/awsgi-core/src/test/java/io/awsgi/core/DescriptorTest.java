@@ -163,6 +163,49 @@ class DescriptorTest {
     }
 
     @Test
+    void whoComesWhileTheThreadEndsIsWatchedForToo() throws Exception {
+        ConcurrentLinkedQueue<Throwable> wrong = new ConcurrentLinkedQueue<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int at = 0; at < 4; at++) {
+            Thread thread =
+                    new Thread(
+                            () -> {
+                                NativeCode.Ends pipe = NativeCode.pipe();
+                                try {
+                                    // Each is the last now and then.
+                                    for (int round = 0; round < 500; round++) {
+                                        waitOnce(pipe);
+                                    }
+                                } catch (Throwable failure) {
+                                    wrong.add(failure);
+                                }
+                                pipe.close();
+                            });
+            thread.start();
+            threads.add(thread);
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        for (Throwable failure : wrong) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    private static void waitOnce(NativeCode.Ends pipe) throws Exception {
+        try (ManualHost host = new ManualHost()) {
+            Waitable waitable = host.reactor.descriptor(pipe.reading());
+            CompletableFuture<Readiness> wait = host.reactor.whenReady(waitable, READABLE, null);
+            host.settle();
+            host.wakes.drainPermits();
+            NativeCode.write(pipe.writing());
+            assertTrue(host.wakes.tryAcquire(20, TimeUnit.SECONDS), "nobody woke the loop");
+            host.turnUntil(wait::isDone);
+            NativeCode.read(pipe.reading());
+        }
+    }
+
+    @Test
     void noThreadWatchesForAReactorWithoutDescriptors() throws Exception {
         try (SelectorHost host = SelectorHost.start(ReactorOptions.DEFAULT)) {
             Waitable event = on(host, host.reactor()::event);

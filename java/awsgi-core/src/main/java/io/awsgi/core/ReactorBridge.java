@@ -709,6 +709,11 @@ public final class ReactorBridge implements AutoCloseable {
         }
     }
 
+    /** Whether the host was told to turn since it did. */
+    boolean isWoken() {
+        return (boolean) WOKEN.getVolatile(this);
+    }
+
     /** A host that throws would end the thread that all others need. */
     void wakeFromWatcher() {
         try {

@@ -387,6 +387,10 @@ public final class SelectorHost implements AutoCloseable {
     /** Inside of a task: nothing that was ready is lost by it. */
     private void selectNow() throws IOException {
         selector.selectNow(report);
+        // It has taken a wake-up that was for the next select, and there is only one in a turn.
+        if (bridge.isWoken()) {
+            selector.wakeup();
+        }
         lookForClosed();
     }
 

@@ -22,11 +22,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Descriptors and threads of native code, in reactors whose hosts know nothing of either. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "the code in C is for Linux")
-@ExtendWith(NothingLeft.class)
 class DescriptorTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Readiness WRITABLE = Readiness.WRITABLE;
@@ -161,6 +159,49 @@ class DescriptorTest {
             assertFalse(watcher.isAlive());
             assertEquals(0, Native.count(Layout.LIVE_THREADS));
             pipe.close();
+        }
+    }
+
+    @Test
+    void whoComesWhileTheThreadEndsIsWatchedForToo() throws Exception {
+        ConcurrentLinkedQueue<Throwable> wrong = new ConcurrentLinkedQueue<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int at = 0; at < 4; at++) {
+            Thread thread =
+                    new Thread(
+                            () -> {
+                                NativeCode.Ends pipe = NativeCode.pipe();
+                                try {
+                                    // Each is the last now and then.
+                                    for (int round = 0; round < 500; round++) {
+                                        waitOnce(pipe);
+                                    }
+                                } catch (Throwable failure) {
+                                    wrong.add(failure);
+                                }
+                                pipe.close();
+                            });
+            thread.start();
+            threads.add(thread);
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        for (Throwable failure : wrong) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    private static void waitOnce(NativeCode.Ends pipe) throws Exception {
+        try (ManualHost host = new ManualHost()) {
+            Waitable waitable = host.reactor.descriptor(pipe.reading());
+            CompletableFuture<Readiness> wait = host.reactor.whenReady(waitable, READABLE, null);
+            host.settle();
+            host.wakes.drainPermits();
+            NativeCode.write(pipe.writing());
+            assertTrue(host.wakes.tryAcquire(20, TimeUnit.SECONDS), "nobody woke the loop");
+            host.turnUntil(wait::isDone);
+            NativeCode.read(pipe.reading());
         }
     }
 

@@ -50,6 +50,11 @@ class LifecycleTest {
         }
     }
 
+    @Test
+    void aReactorThatIsLostWithItsClassLoaderIsReportedAndHarmsNobody() throws Exception {
+        java().run("lost").has("LEAK: reactor lost");
+    }
+
     private void exits(String how, int status) throws Exception {
         ChildJvm.Output output = java().run(how);
         assertEquals(status, output.status(), output::text);

@@ -37,6 +37,7 @@ public final class LiveOnce {
             case "leak" -> leak();
             case "loaders" -> loaders();
             case "redeploy" -> redeploy();
+            case "lost" -> lost();
             case "exit in a task" -> exitInATask();
             case "exit in a sink" -> exitInASink();
             case "exit elsewhere" -> exitElsewhere();
@@ -98,7 +99,8 @@ public final class LiveOnce {
         System.out.println("reactors: " + Native.count(Layout.LIVE_REACTORS));
     }
 
-    private static void dropOne() {
+    /** Called in another class loader, too. */
+    public static void dropOne() {
         ReactorBridge leaked = ReactorBridge.open(new Idle(), ReactorOptions.DEFAULT.name("lost"));
         leaked.turn();
     }
@@ -270,6 +272,20 @@ public final class LiveOnce {
         // The JVM itself may have had one more for a moment.
         System.out.println("descriptors: " + Math.max(0, after.size() - before.size()));
         check(most <= 2, "libraries gather: " + most);
+    }
+
+    private static void lost() throws Exception {
+        WeakReference<ClassLoader> gone = loseOne();
+        until(() -> gone.get() == null && mapped().isEmpty(), "the end of the class loader");
+        WeakReference<ClassLoader> next = deployOnce();
+        until(() -> next.get() == null && mapped().isEmpty(), "the end of the next one");
+    }
+
+    private static WeakReference<ClassLoader> loseOne() throws Exception {
+        try (URLClassLoader loader = loader()) {
+            in(loader).getMethod("dropOne").invoke(null);
+            return new WeakReference<>(loader);
+        }
     }
 
     private static WeakReference<ClassLoader> deployOnce() throws Exception {

@@ -20,10 +20,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What the loop of a selector has beside channels: time, events, other threads, and an end. */
-@ExtendWith(NothingLeft.class)
 class LoopTest {
     private static final Readiness READABLE = Readiness.READABLE;
 
@@ -231,6 +229,51 @@ class LoopTest {
                 assertSame(READABLE, get(wait));
                 assertEquals(1, on(host, event::take));
             }
+        }
+    }
+
+    @Test
+    void aWakeUpIsNotLostToASelectInsideOfATurn() throws Exception {
+        Pipe pipe = pipe();
+        try (SelectorHost host = SelectorHost.open(ReactorOptions.DEFAULT)) {
+            Waitable first = host.reactor().event();
+            Waitable second = host.reactor().event();
+            CompletableFuture<Readiness> wait = host.reactor().whenReady(second, READABLE, null);
+            host.reactor()
+                    .start(
+                            Question.of(first, READABLE),
+                            (one, outcome, ready, more) -> elsewhere(second));
+            Watched watched = (Watched) host.waitable(pipe.source()).object();
+            host.turn(Duration.ZERO);
+            host.reactor()
+                    .execute(
+                            () -> {
+                                elsewhere(first);
+                                // The selector has to forget it first, and forgets that it was
+                                // woken.
+                                watched.key.cancel();
+                                try {
+                                    host.waitable(pipe.source());
+                                } catch (IOException failure) {
+                                    throw new java.io.UncheckedIOException(failure);
+                                }
+                            });
+            long begun = System.nanoTime();
+            while (!wait.isDone()) {
+                host.turn(Duration.ofSeconds(20));
+            }
+            assertTrue(System.nanoTime() - begun < 10_000_000_000L, "nobody woke the loop");
+        }
+        close(pipe);
+    }
+
+    private static void elsewhere(Waitable event) {
+        Thread thread = new Thread(() -> event.signal(READABLE));
+        thread.start();
+        try {
+            thread.join();
+        } catch (InterruptedException interrupt) {
+            throw new IllegalStateException(interrupt);
         }
     }
 

@@ -10,15 +10,14 @@ final class Pending {
     /**
      * Takes a completion, on the owner's thread: the last one, unless there is {@link Layout#MORE}.
      *
-     * @param kind the outcome and flags, see {@link Layout}
-     * @param ready the readiness of the first ready member
-     * @param arg its position, and how many are ready; or why it failed
+     * @param half the second half of its record: outcome and flags, see {@link Layout}; the readiness
+     *     of the first ready member; its position, and how many are ready, or why it failed
      */
-    static void completed(Object pending, int kind, int ready, int arg) {
-        if (pending instanceof WaitFuture future) {
-            future.completed(kind, ready, arg);
+    static void completed(Object pending, long half) {
+        if (pending instanceof Wait wait) {
+            wait.completed(half);
         } else {
-            ((Wait) pending).completed(kind, ready, arg);
+            ((WaitFuture) pending).completed(half);
         }
     }
 

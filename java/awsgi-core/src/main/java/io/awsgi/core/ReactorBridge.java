@@ -421,12 +421,11 @@ public final class ReactorBridge implements AutoCloseable {
             // Forgotten by a completion of this turn.
             return;
         }
-        int kind = Layout.kind(half);
-        if ((kind & Layout.MORE) == 0) {
+        if ((Layout.kind(half) & Layout.MORE) == 0) {
             slots.release(name);
         }
         try {
-            Pending.completed(wait, kind, Layout.second(half), Layout.third(half));
+            Pending.completed(wait, half);
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }

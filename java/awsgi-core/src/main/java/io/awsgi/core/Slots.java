@@ -11,7 +11,9 @@ final class Slots {
     private static final int GENERATIONS = 0x7fff_ffff;
 
     private @Nullable Object[] pending = new @Nullable Object[64];
-    private int[] generations = new int[64];
+
+    /** By slot, the last name that it was in; a power of two of them. */
+    private long[] names = new long[64];
 
     /** The slots that are free, below {@code freeCount}. */
     private int[] free = new int[64];
@@ -28,16 +30,17 @@ final class Slots {
     long claim(Object wait) {
         int slot = freeCount > 0 ? free[--freeCount] : grow();
         pending[slot] = wait;
-        int generation = generations[slot] % GENERATIONS + 1;
-        generations[slot] = generation;
-        return (long) generation << 32 | slot;
+        int generation = (int) (names[slot] >>> 32) % GENERATIONS + 1;
+        long name = (long) generation << 32 | slot;
+        names[slot] = name;
+        return name;
     }
 
     private int grow() {
         if (made == pending.length) {
-            int length = made + (made >> 1);
+            int length = made * 2;
             pending = Arrays.copyOf(pending, length);
-            generations = Arrays.copyOf(generations, length);
+            names = Arrays.copyOf(names, length);
             free = Arrays.copyOf(free, length);
         }
         return made++;
@@ -45,8 +48,8 @@ final class Slots {
 
     /** The wait of this name; null if it has ended. */
     @Nullable Object find(long name) {
-        int slot = (int) name;
-        if (slot < 0 || slot >= made || generations[slot] != (int) (name >>> 32)) {
+        int slot = (int) name & (names.length - 1);
+        if (names[slot] != name) {
             return null;
         }
         return pending[slot];

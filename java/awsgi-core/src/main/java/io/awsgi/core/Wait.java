@@ -12,6 +12,8 @@ import java.util.List;
  * AwsgiException} of {@link Status#THREAD}.
  */
 public final class Wait {
+    private static final int READY = Outcome.READY.number();
+
     private final ReactorBridge bridge;
     private final Question question;
     private final Sink sink;
@@ -19,11 +21,11 @@ public final class Wait {
     /** 0 once it is over. */
     private long name;
 
-    /** What the last completion said, as it crossed. */
+    /** Its name, also once it is over. */
     private long last;
 
-    private int ready;
-    private int arg;
+    /** The second half of its last completion; 0 if that has nothing to tell. */
+    private long said;
 
     Wait(ReactorBridge bridge, Question question, Sink sink) {
         this.bridge = bridge;
@@ -108,6 +110,8 @@ public final class Wait {
      */
     public List<Member> members() {
         bridge.checkOwner();
+        int ready = Layout.second(said);
+        int arg = Layout.third(said);
         int count = arg >>> 16;
         if (ready == 0) {
             return List.of();
@@ -145,25 +149,28 @@ public final class Wait {
 
     private @org.jspecify.annotations.Nullable Exception failed;
 
-    void completed(int kind, int ready, int arg) {
+    void completed(long half) {
+        int kind = Layout.kind(half);
         boolean more = (kind & Layout.MORE) != 0;
         if (!more) {
             name = 0;
         }
-        this.ready = ready;
-        this.arg = arg;
+        said = half;
+        if ((kind & Layout.OUTCOME) == READY) {
+            sink.completed(this, Outcome.READY, Readiness.known(Layout.second(half)), more);
+            return;
+        }
         Outcome outcome = Outcome.of(kind & Layout.OUTCOME);
         if (outcome == Outcome.FAILED) {
-            this.ready = 0;
-            failed = Pending.failure(kind, arg);
+            said = 0;
+            failed = Pending.failure(kind, Layout.third(half));
         }
-        Readiness first = outcome == Outcome.READY ? Readiness.of(ready) : Readiness.NONE;
-        sink.completed(this, outcome, first, more);
+        sink.completed(this, outcome, Readiness.NONE, more);
     }
 
     void failed(Throwable cause) {
         name = 0;
-        ready = 0;
+        said = 0;
         failed =
                 cause instanceof Exception exception ? exception : new IllegalStateException(cause);
         sink.completed(this, Outcome.FAILED, Readiness.NONE, false);

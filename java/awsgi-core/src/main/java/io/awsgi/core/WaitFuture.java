@@ -59,10 +59,11 @@ final class WaitFuture extends Ending<Readiness> {
         }
     }
 
-    void completed(int kind, int ready, int arg) {
+    void completed(long half) {
         name = 0;
+        int kind = Layout.kind(half);
         switch (Outcome.of(kind & Layout.OUTCOME)) {
-            case READY -> answer(Readiness.known(ready));
+            case READY -> answer(Readiness.known(Layout.second(half)));
             case TIMED_OUT -> answer(Readiness.TIMED_OUT);
             case CANCELLED -> wasCancelled();
             case CLOSED ->
@@ -70,7 +71,7 @@ final class WaitFuture extends Ending<Readiness> {
                             target instanceof Waitable waitable
                                     ? waitable.closing()
                                     : bridge.closedException());
-            case FAILED -> fail(Pending.failure(kind, arg));
+            case FAILED -> fail(Pending.failure(kind, Layout.third(half)));
         }
     }
 

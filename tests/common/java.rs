@@ -30,6 +30,10 @@ const OPTIONS: [&str; 7] = [
 pub fn jvms() -> Result<&'static [PathBuf], String> {
     static JVMS: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
     let found = JVMS.get_or_init(|| {
+        if c::sanitizer().is_some() {
+            // The JVM needs other options then, and has tests of its own for that.
+            return Err("a sanitizer looks at Java in the stage jvm of `make test-deep`".to_owned());
+        }
         let java = match std::env::var_os("JAVA_HOME") {
             Some(home) => Path::new(&home).join("bin/java"),
             None => "java".into(),
@@ -53,16 +57,7 @@ pub fn driver(jvm: &Path, host: &str) -> Command {
     let mut command = Command::new(jvm);
     command.arg(format!("-XX:SharedArchiveFile={}", archive(jvm, host).display()));
     command.args(arguments(host));
-    load_sanitizer(&mut command);
     command
-}
-
-fn load_sanitizer(command: &mut Command) {
-    if let Some(runtime) = c::sanitizer() {
-        command.env("LD_PRELOAD", runtime);
-        // A JVM never frees much of what it allocates, and has a use of its own for faults.
-        command.env("ASAN_OPTIONS", "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0");
-    }
 }
 
 fn arguments(host: &str) -> Vec<String> {
@@ -120,7 +115,6 @@ fn archive(jvm: &Path, host: &str) -> PathBuf {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"exec "$@" <"$0""#]).arg(rehearsal).arg(jvm);
     shell.arg(format!("-XX:ArchiveClassesAtExit={}", archive.display())).args(arguments(host));
-    load_sanitizer(&mut shell);
     c::succeed(&mut shell);
     archive
 }

@@ -10,8 +10,9 @@ final class Pending {
     /**
      * Takes a completion, on the owner's thread: the last one, unless there is {@link Layout#MORE}.
      *
-     * @param half the second half of its record: outcome and flags, see {@link Layout}; the readiness
-     *     of the first ready member; its position, and how many are ready, or why it failed
+     * @param half the second half of its record: outcome and flags, see {@link Layout}; the
+     *     readiness of the first ready member; its position, and how many are ready, or why it
+     *     failed
      */
     static void completed(Object pending, long half) {
         if (pending instanceof Wait wait) {

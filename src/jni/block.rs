@@ -235,37 +235,48 @@ impl Records {
     /// Hands them all over.
     #[inline(always)]
     pub(crate) fn feed(self, input: &mut impl Input) {
-        let Records { block, count } = self;
         let mut at = 0;
-        while at < count {
-            let (a, half) = block.record(INPUT, at);
+        while at < self.count {
+            let (a, half) = self.block.record(INPUT, at);
             at += 1;
-            let (kind, b, c) = unpack(half);
-            match kind {
-                REPORT => input.report(a, b),
-                ARM | ARM_SET if at == count => input.cut_off(a),
-                ARM | ARM_SET => {
-                    let (first, second) = block.record(INPUT, at);
-                    at += 1;
-                    let arm =
-                        Arm { user_data: a, flags: c as u32, deadline: deadline(second as i64) };
-                    if kind == ARM {
-                        input.arm(arm, first, b);
-                    } else {
-                        input.arm_set(arm, b, first as i64);
-                    }
-                }
-                MEMBER => input.member(a, b),
-                CANCEL => input.cancel(a),
-                FORGET => input.forget(a),
-                REARM => input.rearm(a),
-                CLOSE => input.close(a),
-                SHUT => input.shut(),
-                #[cfg(awsgi_faults)]
-                PANIC_IN_TURN => panic!("planted"),
-                _ => input.unknown(kind),
+            let (kind, b, _) = unpack(half);
+            // Most records are reports.
+            if kind == REPORT {
+                input.report(a, b);
+            } else {
+                at = self.rest(at, input, a, half);
             }
         }
+    }
+
+    /// Hands a record over that is no report, and answers where the next one lies. By itself: the
+    /// compiler would make one table of all kinds, in which reports had to be looked up, too.
+    #[inline(never)]
+    fn rest(&self, at: usize, input: &mut impl Input, a: u64, half: u64) -> usize {
+        let (kind, b, c) = unpack(half);
+        match kind {
+            ARM | ARM_SET if at == self.count => input.cut_off(a),
+            ARM | ARM_SET => {
+                let (first, second) = self.block.record(INPUT, at);
+                let arm = Arm { user_data: a, flags: c as u32, deadline: deadline(second as i64) };
+                if kind == ARM {
+                    input.arm(arm, first, b);
+                } else {
+                    input.arm_set(arm, b, first as i64);
+                }
+                return at + 1;
+            }
+            MEMBER => input.member(a, b),
+            CANCEL => input.cancel(a),
+            FORGET => input.forget(a),
+            REARM => input.rearm(a),
+            CLOSE => input.close(a),
+            SHUT => input.shut(),
+            #[cfg(awsgi_faults)]
+            PANIC_IN_TURN => panic!("planted"),
+            _ => input.unknown(kind),
+        }
+        at
     }
 }
 

@@ -288,7 +288,7 @@ A test fails when this page is not what a run says. `AWSGI_BLESS=1 cargo test --
 What a scenario does is in `awsgi-contract --list`.
 
 The hosts in Java play all scenarios in the oldest JVM that is installed. In the newest they play a third of them, the same ones
-in each run, and so does a `SelectorHost` in a thread of its own; `make test-deep ONLY=jvm` has all of them play all. One column is
+in each run, and so does a `SelectorHost` in a thread of its own; `make test-deep ONLY=contract` has all of them play all. One column is
 for all these ways, and the test fails when they differ.
 ";
 

@@ -151,8 +151,8 @@ class DescriptorTest {
             }
             // Whose factory has made it may go first.
             for (SelectorHost host : hosts) {
+                // It may be in Java for a moment, to wake one of them.
                 assertTrue(watcher.isAlive());
-                assertEquals(1, Native.count(Layout.LIVE_THREADS));
                 host.close();
             }
             watcher.join(20_000);

@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -61,6 +62,15 @@ class DescriptorTest {
 
     private static <T> T get(CompletableFuture<T> future) throws Exception {
         return future.get(20, TimeUnit.SECONDS);
+    }
+
+    /** One that an earlier test has left nothing for is about to end, or would be found here. */
+    @BeforeEach
+    void noThreadWatchesYet() throws InterruptedException {
+        for (Thread watcher : watchers()) {
+            watcher.join(20_000);
+            assertFalse(watcher.isAlive());
+        }
     }
 
     @Test

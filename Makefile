@@ -78,12 +78,20 @@ bench:
 	@scripts/deps bench
 	@$(EXAMPLES) applications
 	@$(MAKE) --no-print-directory --silent $(INSTALLED)
+	@$(MAKE) --no-print-directory --silent $(JVM)
 	@$(BENCH) $(ONLY)
 
 # Only when something is new: building both kinds of the library takes a while.
 INSTALLED := target/bench/install/usr/local/lib/pkgconfig/awsgi.pc
 $(INSTALLED): $(shell find src include build.rs Cargo.toml Cargo.lock awsgi.pc.in -type f)
 	@$(MAKE) --no-print-directory --silent install PREFIX=/usr/local DESTDIR=$(CURDIR)/target/bench/install
+
+# The programs in Java, around the library that is installed, and the one without a core.
+JVM := java/bench/target/classpath
+$(JVM): $(INSTALLED) benches/jvm/stub.rs $(shell find java -name '*.java' -o -name pom.xml)
+	@$(CARGO) build --quiet --release --features cli,jni --example jvm_stub
+	@cd java && mvn -q -Dmaven.test.skip=true -pl bench -am package \
+		-Dawsgi.library=$(CURDIR)/target/bench/install/usr/local/lib/libawsgi.so
 
 # 5,000 suspended requests against their bar.
 sleepers:

@@ -8,6 +8,7 @@ mod chain;
 mod embed;
 mod http_hello;
 mod instructions;
+mod jvm;
 mod machine;
 mod many;
 mod measure;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 16] = [
+const MEASURES: [&[Measure]; 24] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
@@ -47,6 +48,14 @@ const MEASURES: [&[Measure]; 16] = [
     &[http_hello::MEASURE],
     &[memory_http::MEASURE],
     &[memory_exchange::MEASURE],
+    &[jvm::BRIDGE],
+    &[jvm::CORE],
+    &[jvm::CROSSINGS],
+    &[jvm::ECHO],
+    &[jvm::EPOLL_CTL],
+    &[jvm::MEMORY],
+    &[jvm::VIRTUAL],
+    &[jvm::DEADLINE],
 ];
 
 fn main() -> ExitCode {
@@ -87,6 +96,10 @@ fn measure_all(prefix: Option<&str>) -> Outcome<()> {
     println!("{}", machine::describe());
     let mut results = Vec::new();
     for measure in measures {
+        if let Some(why) = jvm::missing(measure) {
+            println!("{} is left out: {why}", measure.name);
+            continue;
+        }
         let result = measure.run().map_err(|error| format!("{}: {error}", measure.name))?;
         // At once: what comes after it may fail.
         report.add(&result)?;

@@ -11,10 +11,11 @@ use crate::measure::{Outcome, Sample, Side};
 use crate::report::directory;
 
 /// The programs, and where their compiler's flags come from.
-const PROGRAMS: [(&str, Flags); 7] = [
+const PROGRAMS: [(&str, Flags); 8] = [
     ("awsgi", Flags::Installed),
     ("awsgi_many", Flags::Installed),
     ("delegated", Flags::Installed),
+    ("echo", Flags::None),
     ("epoll", Flags::None),
     ("libuv", Flags::Package("libuv")),
     ("libevent", Flags::Package("libevent_core")),

@@ -40,6 +40,13 @@ final class Watcher {
         }
     }
 
+    /** Whether the thread was started, and has not ended. */
+    static boolean isRunning() {
+        synchronized (BRIDGES) {
+            return runs;
+        }
+    }
+
     private static void run() {
         while (true) {
             int number = Native.watch();

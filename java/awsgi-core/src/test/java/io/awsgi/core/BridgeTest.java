@@ -15,8 +15,10 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What a bridge promises to its loop, and a reactor to its applications. */
+@ExtendWith(NothingLeft.class)
 class BridgeTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Readiness WRITABLE = Readiness.WRITABLE;

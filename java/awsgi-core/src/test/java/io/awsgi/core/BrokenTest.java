@@ -9,10 +9,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * A loop whose selector fails, be it Java's or the library's, ends once, and all its waits with it.
  */
+@ExtendWith(NothingLeft.class)
 class BrokenTest {
     private static final Readiness READABLE = Readiness.READABLE;
 

@@ -197,7 +197,7 @@ final class ChildJvm {
     }
 
     /** Where the class was loaded from: a folder or a jar. */
-    private static Path root(Class<?> type) {
+    static Path root(Class<?> type) {
         return root(type.getName().replace('.', '/') + ".class");
     }
 

@@ -19,13 +19,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Descriptors and threads of native code, in reactors whose hosts know nothing of either. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "the code in C is for Linux")
+@ExtendWith(NothingLeft.class)
 class DescriptorTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Readiness WRITABLE = Readiness.WRITABLE;
@@ -41,18 +42,19 @@ class DescriptorTest {
     private static final class Factory implements ThreadFactory {
         final ConcurrentLinkedQueue<Thread> made = new ConcurrentLinkedQueue<>();
 
+        /** Those of them that watch. */
+        List<Thread> watchers() {
+            return made.stream()
+                    .filter(thread -> thread.getName().equals("awsgi-watcher"))
+                    .toList();
+        }
+
         @Override
         public Thread newThread(Runnable task) {
             Thread thread = new Thread(task);
             made.add(thread);
             return thread;
         }
-    }
-
-    private static List<Thread> watchers() {
-        return Thread.getAllStackTraces().keySet().stream()
-                .filter(thread -> thread.getName().equals("awsgi-watcher"))
-                .toList();
     }
 
     private static <T> T on(SelectorHost host, java.util.concurrent.Callable<T> work)
@@ -62,15 +64,6 @@ class DescriptorTest {
 
     private static <T> T get(CompletableFuture<T> future) throws Exception {
         return future.get(20, TimeUnit.SECONDS);
-    }
-
-    /** One that an earlier test has left nothing for is about to end, or would be found here. */
-    @BeforeEach
-    void noThreadWatchesYet() throws InterruptedException {
-        for (Thread watcher : watchers()) {
-            watcher.join(20_000);
-            assertFalse(watcher.isAlive());
-        }
     }
 
     @Test
@@ -132,44 +125,50 @@ class DescriptorTest {
 
     @Test
     void oneThreadWatchesForAllReactorsAndEndsWithTheLast() throws Exception {
+        NativeCode.Ends pipe = NativeCode.pipe();
         for (int round = 0; round < 5; round++) {
             Factory first = new Factory();
             Factory others = new Factory();
             List<SelectorHost> hosts = new ArrayList<>();
-            List<CompletableFuture<Readiness>> waits = new ArrayList<>();
-            NativeCode.Ends pipe = NativeCode.pipe();
-            for (int at = 0; at < 4; at++) {
-                Factory factory = at == 0 ? first : others;
-                SelectorHost host =
-                        SelectorHost.start(ReactorOptions.DEFAULT.name("h" + at).threads(factory));
-                hosts.add(host);
-                Waitable waitable = on(host, () -> host.reactor().descriptor(pipe.reading()));
-                waits.add(host.reactor().whenReady(waitable, READABLE, null));
-                // Until it is armed, and its turn over.
-                on(host, () -> null);
-                on(host, () -> null);
+            try {
+                List<CompletableFuture<Readiness>> waits = new ArrayList<>();
+                for (int at = 0; at < 4; at++) {
+                    SelectorHost host =
+                            SelectorHost.start(
+                                    ReactorOptions.DEFAULT
+                                            .name("h" + at)
+                                            .threads(at == 0 ? first : others));
+                    hosts.add(host);
+                    Waitable waitable = on(host, () -> host.reactor().descriptor(pipe.reading()));
+                    waits.add(host.reactor().whenReady(waitable, READABLE, null));
+                    // Until it is armed, and its turn over.
+                    on(host, () -> null);
+                    on(host, () -> null);
+                }
+                // Whose reactor needs it first has it made.
+                assertEquals(1, first.watchers().size());
+                assertEquals(2, first.made.size());
+                assertEquals(3, others.made.size());
+                Thread watcher = first.watchers().get(0);
+                assertTrue(watcher.isDaemon());
+                NativeCode.write(pipe.writing());
+                for (CompletableFuture<Readiness> wait : waits) {
+                    assertSame(READABLE, get(wait));
+                }
+                NativeCode.read(pipe.reading());
+                for (SelectorHost host : hosts) {
+                    assertTrue(watcher.isAlive());
+                    assertEquals(1, Native.count(Layout.LIVE_THREADS));
+                    host.close();
+                }
+                watcher.join(20_000);
+                assertFalse(watcher.isAlive());
+                assertEquals(0, Native.count(Layout.LIVE_THREADS));
+            } finally {
+                hosts.forEach(SelectorHost::close);
             }
-            assertEquals(1, watchers().size());
-            Thread watcher = watchers().get(0);
-            assertTrue(watcher.isDaemon());
-            assertTrue(first.made.contains(watcher));
-            assertEquals(2, first.made.size());
-            assertEquals(3, others.made.size());
-            NativeCode.write(pipe.writing());
-            for (CompletableFuture<Readiness> wait : waits) {
-                assertSame(READABLE, get(wait));
-            }
-            // Whose factory has made it may go first.
-            for (SelectorHost host : hosts) {
-                // It may be in Java for a moment, to wake one of them.
-                assertTrue(watcher.isAlive());
-                host.close();
-            }
-            watcher.join(20_000);
-            assertFalse(watcher.isAlive());
-            assertEquals(0, Native.count(Layout.LIVE_THREADS));
-            pipe.close();
         }
+        pipe.close();
     }
 
     @Test
@@ -217,13 +216,15 @@ class DescriptorTest {
 
     @Test
     void noThreadWatchesForAReactorWithoutDescriptors() throws Exception {
-        try (SelectorHost host = SelectorHost.start(ReactorOptions.DEFAULT)) {
+        Factory factory = new Factory();
+        try (SelectorHost host = SelectorHost.start(ReactorOptions.DEFAULT.threads(factory))) {
             Waitable event = on(host, host.reactor()::event);
             CompletableFuture<Readiness> wait = host.reactor().whenReady(event, READABLE, null);
             event.signal(READABLE);
             assertSame(READABLE, get(wait));
             assertTrue(get(host.reactor().sleep(Duration.ofMillis(1))).isTimedOut());
-            assertEquals(List.of(), watchers());
+            assertEquals(1, factory.made.size());
+            assertEquals(List.of(), factory.watchers());
         }
     }
 
@@ -271,13 +272,13 @@ class DescriptorTest {
     @Test
     void aHostThatWatchesTheReactorsDescriptorNeedsNoThread() throws Exception {
         NativeCode.Ends pipe = NativeCode.pipe();
-        try (ManualHost inner = new ManualHost(ReactorOptions.DEFAULT.nested());
+        Factory factory = new Factory();
+        try (ManualHost inner = new ManualHost(ReactorOptions.DEFAULT.nested().threads(factory));
                 ManualHost outer = new ManualHost()) {
             int descriptor = inner.bridge.descriptor();
             Waitable waitable = inner.reactor.descriptor(pipe.reading());
             CompletableFuture<Readiness> wait = inner.reactor.whenReady(waitable, READABLE, null);
             inner.settle();
-            assertEquals(List.of(), watchers());
             // It is a descriptor as any other, for all loops but its own.
             Waitable watched = outer.reactor.descriptor(descriptor);
             CompletableFuture<Readiness> ready = outer.reactor.whenReady(watched, READABLE, null);
@@ -296,6 +297,7 @@ class DescriptorTest {
             assertEquals(
                     Status.STATE,
                     assertThrows(AwsgiException.class, outer.bridge::descriptor).status());
+            assertEquals(List.of(), List.copyOf(factory.made));
         }
         pipe.close();
     }
@@ -457,7 +459,7 @@ class DescriptorTest {
             assertEquals(0, manual.wakes.availablePermits());
             manual.settle();
             assertSame(READABLE, wait.join());
-            assertEquals(1, watchers().size());
+            assertEquals(1, Native.count(Layout.LIVE_THREADS));
         }
     }
 

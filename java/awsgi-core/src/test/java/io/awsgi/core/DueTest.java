@@ -13,8 +13,10 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What a host hears that turns only when there is something to do. */
+@ExtendWith(NothingLeft.class)
 class DueTest {
     private static final Readiness READABLE = Readiness.READABLE;
 

@@ -33,12 +33,14 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * Every public method of every class, also one that is added tomorrow, with everything that is
  * wrong: with null, after the end, on another thread, with objects of others and numbers that mean
  * nothing. The answer is an exception that says so, and never another.
  */
+@ExtendWith(NothingLeft.class)
 class EveryMethodTest {
     /**
      * For any thread, as their documentation says. All others refuse other threads than the

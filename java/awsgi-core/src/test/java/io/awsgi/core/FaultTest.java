@@ -6,9 +6,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A bug of the library's is an exception with its words, and nobody else's trouble. */
+@ExtendWith(NothingLeft.class)
 class FaultTest {
     @TempDir Path temporary;
 

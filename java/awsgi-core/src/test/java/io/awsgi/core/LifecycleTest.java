@@ -9,10 +9,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Reactors end with what is around them, and hold up the end of nothing. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "what is looked at is Linux's")
+@ExtendWith(NothingLeft.class)
 class LifecycleTest {
     /** Within a second, says the promise; a machine that is busy may need more. */
     private static final long SOON = 10_000;

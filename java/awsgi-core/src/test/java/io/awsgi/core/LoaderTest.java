@@ -27,10 +27,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** How the library is found and loaded, and what is said if it cannot be. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "what is tested is how Linux loads libraries")
+@ExtendWith(NothingLeft.class)
 final class LoaderTest {
     private static final String NAME = "libawsgi.so";
     private static final String FOLDER = "META-INF/native/" + Platform.CLASSIFIER + "/";

@@ -20,8 +20,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What the loop of a selector has beside channels: time, events, other threads, and an end. */
+@ExtendWith(NothingLeft.class)
 class LoopTest {
     private static final Readiness READABLE = Readiness.READABLE;
 

@@ -20,8 +20,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What is misused in the middle of other things, and harms none of them. */
+@ExtendWith(NothingLeft.class)
 class MisuseTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Duration LONG = Duration.ofSeconds(20);

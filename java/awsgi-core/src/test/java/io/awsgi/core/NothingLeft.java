@@ -9,7 +9,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * After each test nothing native lives: neither reactors nor what is in them, nor a thread that
- * watches for them.
+ * watches for them. Each test class names it: what a service tells is not heard in a module.
  */
 public final class NothingLeft implements AfterEachCallback {
     private static final Map<String, Integer> COUNTED =
@@ -29,6 +29,7 @@ public final class NothingLeft implements AfterEachCallback {
         }
         Map<String, Long> none = new LinkedHashMap<>();
         COUNTED.keySet().forEach(name -> none.put(name, 0L));
+        none.put("watchers", 0L);
         // A host ends in its own time, and the watcher after the last of them.
         long until = System.nanoTime() + 20_000_000_000L;
         Map<String, Long> left = left();
@@ -39,9 +40,12 @@ public final class NothingLeft implements AfterEachCallback {
         assertEquals(none, left, "left behind by " + context.getDisplayName());
     }
 
-    private static Map<String, Long> left() {
+    /** What there is now. */
+    static Map<String, Long> left() {
         Map<String, Long> left = new LinkedHashMap<>();
         COUNTED.forEach((name, what) -> left.put(name, Native.count(what)));
+        // It may not be in the library yet, or not any more.
+        left.put("watchers", Watcher.isRunning() ? 1L : 0L);
         return left;
     }
 }

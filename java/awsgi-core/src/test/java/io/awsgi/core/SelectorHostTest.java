@@ -26,8 +26,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Channels, in a loop of the host's own and in one of the test's. */
+@ExtendWith(NothingLeft.class)
 class SelectorHostTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Readiness WRITABLE = Readiness.WRITABLE;

@@ -21,6 +21,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * what can have happened to it, and nothing is left. A seed plays the same calls again, though not
  * the same meetings of the threads.
  */
+@ExtendWith(NothingLeft.class)
 class StressTest {
     private static final int CHANNELS = 50;
     private static final int THREADS = 4;

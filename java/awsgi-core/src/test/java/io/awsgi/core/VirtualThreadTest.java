@@ -13,10 +13,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Virtual threads wait as others do, and pin nothing. */
 @Tag("virtual")
+@ExtendWith(NothingLeft.class)
 class VirtualThreadTest {
     @TempDir Path temporary;
 

@@ -832,9 +832,13 @@ public final class ReactorBridge implements AutoCloseable {
         armedDeadline = Math.min(armedDeadline, deadline);
         due();
         wait.begin(name);
+        for (Waitable waitable : question.waitables) {
+            lookAgain(waitable);
+        }
     }
 
-    void rearmed(Waitable waitable) {
+    /** Has the host look again at what it watches already: somebody waits for it anew. */
+    void lookAgain(Waitable waitable) {
         if (waitable.kind == Waitable.Kind.LEVEL && waitable.told != 0) {
             host.armed(waitable, Readiness.of(waitable.told));
         }

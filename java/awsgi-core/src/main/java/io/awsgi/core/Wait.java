@@ -89,7 +89,7 @@ public final class Wait {
         if (!ask(Layout.REARM)) {
             return false;
         }
-        bridge.rearmed(question.waitables[0]);
+        bridge.lookAgain(question.waitables[0]);
         return true;
     }
 

@@ -55,9 +55,9 @@ public final class ReactorBridge implements AutoCloseable {
         void watch(Waitable waitable, Readiness interest);
 
         /**
-         * Somebody waits anew for what is watched already: nothing changes, and most hosts have
-         * nothing to do. For those who watch an object in another way once it is in another state,
-         * as a connection that is established.
+         * Somebody waits anew for what is watched already, or goes on waiting: nothing changes, and
+         * most hosts have nothing to do. For those who watch an object in another way once it is in
+         * another state, as a connection that is established.
          *
          * <p><b>Threads:</b> the owner's. It may not throw.
          *
@@ -421,13 +421,22 @@ public final class ReactorBridge implements AutoCloseable {
             // Forgotten by a completion of this turn.
             return;
         }
-        if ((Layout.kind(half) & Layout.MORE) == 0) {
+        boolean more = (Layout.kind(half) & Layout.MORE) != 0;
+        if (!more) {
             slots.release(name);
         }
         try {
             Pending.completed(wait, half);
         } catch (Throwable failure) {
             Threads.uncaught(failure);
+        }
+        if (more) {
+            try {
+                ((Wait) wait).goOn();
+            } catch (Throwable failure) {
+                // A host that throws.
+                Threads.uncaught(failure);
+            }
         }
     }
 
@@ -837,7 +846,7 @@ public final class ReactorBridge implements AutoCloseable {
         }
     }
 
-    /** Has the host look again at what it watches already: somebody waits for it anew. */
+    /** Has the host look again at what it watches already: somebody waits for it anew, or still. */
     void lookAgain(Waitable waitable) {
         if (waitable.kind == Waitable.Kind.LEVEL && waitable.told != 0) {
             host.armed(waitable, Readiness.of(waitable.told));

@@ -13,6 +13,7 @@ import java.util.List;
  */
 public final class Wait {
     private static final int READY = Outcome.READY.number();
+    private static final int WRITABLE = Readiness.WRITABLE.bits();
 
     private final ReactorBridge bridge;
     private final Question question;
@@ -166,6 +167,16 @@ public final class Wait {
             failed = Pending.failure(kind, Layout.third(half));
         }
         sink.completed(this, outcome, Readiness.NONE, more);
+    }
+
+    /** Its sink has dealt with a completion that is not the last. */
+    void goOn() {
+        Waitable waitable = question.waitables[0];
+        // A connection that was finished is written to from now on. For what is only read there is
+        // nothing else to look at.
+        if ((waitable.told & WRITABLE) != 0) {
+            bridge.lookAgain(waitable);
+        }
     }
 
     void failed(Throwable cause) {

@@ -6,11 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -71,5 +74,55 @@ class ConnectingTest {
                                 Question.of(host.waitable(client), WRITABLE).and(stop, READABLE));
         turnUntil(set::isDone);
         assertEquals(0, set.join().get(0).index());
+    }
+
+    @Test
+    void aMultishotWaitGoesOnWhenItsChannelIsConnected() throws Exception {
+        List<Readiness> told = new ArrayList<>();
+        ByteBuffer much = ByteBuffer.allocate(1 << 16);
+        Wait wait =
+                host.reactor()
+                        .start(
+                                Question.of(host.waitable(client), WRITABLE).multishot(),
+                                (itself, outcome, ready, more) -> {
+                                    if (outcome == Outcome.READY) {
+                                        told.add(ready);
+                                        fill(much);
+                                    }
+                                });
+        turnUntil(() -> !told.isEmpty());
+        assertTrue(client.isConnected());
+        try (SocketChannel peer = server.accept()) {
+            peer.configureBlocking(false);
+            int before = told.size();
+            turnUntil(
+                    () -> {
+                        empty(peer, much);
+                        return told.size() > before;
+                    });
+        }
+        wait.forget();
+    }
+
+    /** Connects, and drains what WRITABLE tells of. */
+    private void fill(ByteBuffer much) {
+        try {
+            client.finishConnect();
+            do {
+                much.clear();
+            } while (client.write(much) > 0);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    private static void empty(SocketChannel peer, ByteBuffer much) {
+        try {
+            do {
+                much.clear();
+            } while (peer.read(much) > 0);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
     }
 }

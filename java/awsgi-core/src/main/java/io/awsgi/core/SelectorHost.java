@@ -32,9 +32,10 @@ import org.jspecify.annotations.Nullable;
  * mode is never changed here. It is registered at its first wait, and stays so until it is closed
  * or {@linkplain #release released}. {@link Readiness#READABLE} is a connection to accept or
  * something to read, the end included; {@link Readiness#WRITABLE} is a connection to finish or room
- * to write. A {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is gone while
- * nobody asks for reading or writing: {@link Readiness#READ_CLOSED} and {@link Readiness#HANGUP}
- * are refused alone.
+ * to write. Who waits for a connection that is not finished only to read is told READABLE when it
+ * is there to finish. A {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is
+ * gone while nobody asks for reading or writing: {@link Readiness#READ_CLOSED} and {@link
+ * Readiness#HANGUP} are refused alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn. One that another thread closes while the loop sleeps does not wake it: {@link #release}

@@ -29,7 +29,8 @@ final class Watched {
     /**
      * Has the selector watch for what the interest means now. A connection that is pending is
      * watched for OP_CONNECT: OP_WRITE on it, or OP_CONNECT on one that is established, makes
-     * {@code select} return at once, with nothing, for ever.
+     * {@code select} return at once, with nothing, for ever; and so does OP_READ alone on one that
+     * nobody finishes, once there is something to read.
      *
      * @throws java.nio.channels.CancelledKeyException if the channel was closed, or its key
      *     cancelled
@@ -48,10 +49,11 @@ final class Watched {
         if ((readyOps & (SelectionKey.OP_READ | SelectionKey.OP_ACCEPT)) != 0) {
             bits |= 1;
         }
-        if ((readyOps & (SelectionKey.OP_WRITE | SelectionKey.OP_CONNECT)) != 0) {
+        if ((readyOps & SelectionKey.OP_WRITE) != 0) {
             bits |= 2;
         }
         if ((readyOps & SelectionKey.OP_CONNECT) != 0) {
+            bits |= (interest & 2) != 0 ? 2 : 1;
             // Before finishConnect is called, or it would be reported in each round; the next arm
             // looks again.
             ops &= ~SelectionKey.OP_CONNECT;
@@ -68,9 +70,11 @@ final class Watched {
         }
         if ((interest & 2) != 0) {
             ops |= SelectionKey.OP_WRITE;
-            if (channel instanceof SocketChannel socket && socket.isConnectionPending()) {
-                ops ^= SelectionKey.OP_WRITE | SelectionKey.OP_CONNECT;
-            }
+        }
+        if (interest != 0
+                && channel instanceof SocketChannel socket
+                && socket.isConnectionPending()) {
+            ops = (ops & ~SelectionKey.OP_WRITE) | SelectionKey.OP_CONNECT;
         }
         return ops & channel.validOps();
     }

@@ -125,4 +125,20 @@ class ConnectingTest {
             throw new UncheckedIOException(failure);
         }
     }
+
+    @Test
+    void whoWaitsOnlyToReadIsToldThatThereIsAConnectionToFinish() throws Exception {
+        CompletableFuture<Readiness> wait = host.whenReady(client, READABLE, null);
+        try (SocketChannel peer = server.accept()) {
+            peer.write(ByteBuffer.wrap(new byte[] {1}));
+            // A selector that watched for what cannot be read yet would return at once, with
+            // nothing, again and again.
+            assertTrue(turnUntil(wait::isDone) < 100, "the selector was kept busy");
+            assertSame(READABLE, wait.join());
+            assertTrue(client.finishConnect());
+            CompletableFuture<Readiness> data = host.whenReady(client, READABLE, null);
+            turnUntil(data::isDone);
+            assertEquals(1, client.read(ByteBuffer.allocate(8)));
+        }
+    }
 }

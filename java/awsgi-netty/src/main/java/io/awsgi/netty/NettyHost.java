@@ -79,7 +79,8 @@ import org.jspecify.annotations.Nullable;
  * mode is never changed here. It stays registered from its first wait until it is closed or
  * {@linkplain #release(SelectableChannel) released}. {@link Readiness#READABLE} is a connection to
  * accept or something to read, the end included; {@link Readiness#WRITABLE} is a connection to
- * finish or room to write. A selector sees nothing else: the rest is refused alone.
+ * finish or room to write. Who waits for a connection that is not finished only to read is told
+ * READABLE when it is there to finish. A selector sees nothing else: the rest is refused alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn (of more than 256 channels on one loop: in one of the next). One that another thread closes

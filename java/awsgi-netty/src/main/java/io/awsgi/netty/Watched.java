@@ -24,6 +24,9 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     /** Its place among the others. */
     int place;
 
+    /** What the reactor wants it watched for, in bits of {@link Readiness}. */
+    private int interest;
+
     /** What the loop watches it for. */
     private int ops;
 
@@ -42,9 +45,11 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     /**
      * Has the loop watch for what an interest means now, in bits of {@link Readiness}. A connection
      * that is pending is watched for OP_CONNECT: OP_WRITE on it, or OP_CONNECT on one that is
-     * established, makes {@code select} return at once, with nothing, for ever.
+     * established, makes {@code select} return at once, with nothing, for ever; and so does OP_READ
+     * alone on one that nobody finishes, once there is something to read.
      */
     void watch(int interest) {
+        this.interest = interest;
         set(ops(channel, interest));
     }
 
@@ -81,10 +86,11 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
             if ((ready & (SelectionKey.OP_READ | SelectionKey.OP_ACCEPT)) != 0) {
                 bits |= Bits.READABLE;
             }
-            if ((ready & (SelectionKey.OP_WRITE | SelectionKey.OP_CONNECT)) != 0) {
+            if ((ready & SelectionKey.OP_WRITE) != 0) {
                 bits |= Bits.WRITABLE;
             }
             if ((ready & SelectionKey.OP_CONNECT) != 0) {
+                bits |= (interest & Bits.WRITABLE) != 0 ? Bits.WRITABLE : Bits.READABLE;
                 // Before finishConnect is called, or it would be reported in each round; the next
                 // arm looks again.
                 set(ops & ~SelectionKey.OP_CONNECT);
@@ -112,10 +118,12 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
             ops |= SelectionKey.OP_READ | SelectionKey.OP_ACCEPT;
         }
         if ((interest & Bits.WRITABLE) != 0) {
-            ops |=
-                    channel instanceof SocketChannel socket && socket.isConnectionPending()
-                            ? SelectionKey.OP_CONNECT
-                            : SelectionKey.OP_WRITE;
+            ops |= SelectionKey.OP_WRITE;
+        }
+        if (interest != 0
+                && channel instanceof SocketChannel socket
+                && socket.isConnectionPending()) {
+            ops = (ops & ~SelectionKey.OP_WRITE) | SelectionKey.OP_CONNECT;
         }
         return ops & channel.validOps();
     }

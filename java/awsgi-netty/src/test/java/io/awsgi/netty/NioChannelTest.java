@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.awsgi.core.AwsgiException;
+import io.awsgi.core.Member;
 import io.awsgi.core.Outcome;
 import io.awsgi.core.Question;
 import io.awsgi.core.ReactorClosedException;
@@ -185,6 +186,78 @@ class NioChannelTest {
             assertTrue(iterations < 12, iterations + " iterations");
             TestLoop.get(host.release(client));
             assertThrows(ClosedChannelException.class, () -> TestLoop.get(reading));
+        }
+    }
+
+    @Test
+    void whoWaitsOnlyToReadIsToldThatThereIsAConnectionToFinish() throws Exception {
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                SocketChannel client = SocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            client.configureBlocking(false);
+            if (!client.connect(server.getLocalAddress())) {
+                CompletableFuture<Readiness> wait = host.whenReady(client, READABLE, LONG);
+                try (SocketChannel peer = server.accept()) {
+                    peer.write(ByteBuffer.wrap(new byte[] {1}));
+                    // What cannot be read yet would have the selector return with nothing for ever.
+                    assertSame(READABLE, TestLoop.get(wait));
+                    assertTrue(client.finishConnect());
+                    assertSame(READABLE, TestLoop.get(host.whenReady(client, READABLE, LONG)));
+                }
+            }
+            TestLoop.get(host.release(client));
+        }
+    }
+
+    @Test
+    void aSetAndAMultishotWaitSeeAChannelThatIsConnected() throws Exception {
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                SocketChannel client = SocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            client.configureBlocking(false);
+            client.connect(server.getLocalAddress());
+            CompletableFuture<Void> twice = new CompletableFuture<>();
+            Wait multishot =
+                    loop.call(
+                            () ->
+                                    host.reactor()
+                                            .start(
+                                                    Question.of(host.waitable(client), WRITABLE)
+                                                            .multishot(),
+                                                    new Sink() {
+                                                        private int times;
+
+                                                        @Override
+                                                        public void completed(
+                                                                Wait wait,
+                                                                Outcome outcome,
+                                                                Readiness ready,
+                                                                boolean more) {
+                                                            if (++times == 2) {
+                                                                twice.complete(null);
+                                                            }
+                                                            try {
+                                                                client.finishConnect();
+                                                            } catch (IOException failure) {
+                                                                twice.completeExceptionally(
+                                                                        failure);
+                                                            }
+                                                        }
+                                                    }));
+            // It has room, and is told so until somebody fills it.
+            TestLoop.get(twice);
+            loop.call(multishot::forget);
+            Waitable stop = loop.call(() -> host.reactor().event());
+            CompletableFuture<List<Member>> set =
+                    loop.call(
+                            () ->
+                                    host.reactor()
+                                            .whenReady(
+                                                    Question.of(host.waitable(client), WRITABLE)
+                                                            .and(stop, READABLE)));
+            assertEquals(0, TestLoop.get(set).get(0).index());
+            stop.close();
+            TestLoop.get(host.release(client));
         }
     }
 

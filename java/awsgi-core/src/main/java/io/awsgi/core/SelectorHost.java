@@ -357,7 +357,7 @@ public final class SelectorHost implements AutoCloseable {
         // Not after it has slept, which nobody could end.
         bridge.checkNotTurning();
         if (atMost != null) {
-            nanos = Math.min(nanos, Math.max(0, Clock.nanos(atMost)));
+            nanos = Math.min(nanos, atMost.isNegative() ? 0 : Clock.nanos(atMost));
         }
         reportedCount = 0;
         if (nanos == 0) {

@@ -400,6 +400,23 @@ class SelectorHostTest {
     }
 
     @Test
+    void aTurnThatIsToSleepForLessThanNothingDoesNotSleep() throws Exception {
+        try (SelectorHost host = SelectorHost.open(ReactorOptions.DEFAULT)) {
+            for (Duration time :
+                    List.of(Duration.ofNanos(-1), Duration.ofSeconds(Long.MIN_VALUE))) {
+                // It would wake the loop that sleeps.
+                CompletableFuture<Void> late =
+                        CompletableFuture.runAsync(
+                                () -> host.reactor().execute(() -> {}),
+                                CompletableFuture.delayedExecutor(20, TimeUnit.SECONDS));
+                host.turn(time);
+                host.turn(time);
+                assertTrue(late.cancel(false), "the loop slept");
+            }
+        }
+    }
+
+    @Test
     void moreChannelsThanTheRingHoldsAreReadyAtOnce() throws Exception {
         List<Pipe> pipes = new ArrayList<>();
         try (SelectorHost host = start()) {

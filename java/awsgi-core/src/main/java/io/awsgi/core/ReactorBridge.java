@@ -866,6 +866,10 @@ public final class ReactorBridge implements AutoCloseable {
     void released(long name) {
         if (slots.find(name) != null) {
             slots.release(name);
+            if (phase == Phase.DRAINING && slots.live() == 0) {
+                // What it waited for is over.
+                due();
+            }
         }
     }
 

@@ -621,6 +621,20 @@ class BridgeTest {
     }
 
     @Test
+    void theLastWaitThatIsForgottenEndsAReactorThatIsClosedWithGrace() {
+        try (ManualHost host = new ManualHost()) {
+            Wait wait =
+                    host.reactor.start(Question.of(host.reactor.event(), READABLE), as("never"));
+            CompletableFuture<Void> gone = host.reactor.close(Duration.ofDays(1));
+            host.settle();
+            wait.forget();
+            assertEquals(0, host.bridge.timeoutNanos());
+            host.settle();
+            assertTrue(gone.isDone());
+        }
+    }
+
+    @Test
     void aReactorMayBeClosedByWhatItCompletes() {
         ManualHost host = new ManualHost();
         Waitable event = host.reactor.event();

@@ -117,7 +117,7 @@ public final class Reactor implements AutoCloseable {
 
     private Waitable open(Waitable.Kind kind, int operation, long... arguments) {
         bridge.checkTakesWaits();
-        return new Waitable(bridge, kind, bridge.submit(operation, arguments), -1, null);
+        return new Waitable(bridge, kind, bridge.make(operation, arguments), -1, null);
     }
 
     // ---- waiting ------------------------------------------------------------------------------

@@ -268,7 +268,7 @@ public final class ReactorBridge implements AutoCloseable {
         java.util.Objects.requireNonNull(object, "object");
         checkTakesWaits();
         int place = freePlaceCount > 0 ? freePlaces[freePlaceCount - 1] : places;
-        long token = submit(Layout.FOREIGN, place, kind == Waitable.Kind.ONCE ? 1 : 0);
+        long token = make(Layout.FOREIGN, place, kind == Waitable.Kind.ONCE ? 1 : 0);
         Waitable waitable = new Waitable(this, kind, token, place, object);
         if (freePlaceCount > 0) {
             freePlaceCount--;
@@ -905,6 +905,20 @@ public final class ReactorBridge implements AutoCloseable {
             block.putLong(Layout.ARGUMENTS + at * 8, arguments[at]);
         }
         return Native.submit(context, op, arguments.length * 8);
+    }
+
+    /** Does an operation that makes a waitable. */
+    long make(int op, long... arguments) {
+        try {
+            return submit(op, arguments);
+        } catch (AwsgiException refused) {
+            if (refused.status() != Status.LIMIT || ring.count() == 0) {
+                throw refused;
+            }
+            // Those that were closed before may not have crossed yet.
+            flush();
+            return submit(op, arguments);
+        }
     }
 
     /** The library knows of everything that was asked before. */

@@ -793,6 +793,16 @@ class BridgeTest {
     }
 
     @Test
+    void whatWasClosedCountsNoMoreForTheNextThatIsMade() {
+        try (ManualHost host = new ManualHost(ReactorOptions.DEFAULT.maxWaitables(1))) {
+            for (int at = 0; at < 3; at++) {
+                host.reactor.event().close();
+                host.bridge.level("object").close();
+            }
+        }
+    }
+
+    @Test
     void peopleCanReadWhatAWaitableIs() {
         try (ManualHost host = new ManualHost()) {
             Waitable event = host.reactor.event();

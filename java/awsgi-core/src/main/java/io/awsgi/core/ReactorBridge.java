@@ -104,6 +104,12 @@ public final class ReactorBridge implements AutoCloseable {
      */
     private static final int TASKS = 1024;
 
+    /**
+     * Above its place, in the name by which the library knows an object of the host's: native code
+     * that makes waitables in the same reactor gives names of its own.
+     */
+    private static final long OURS = 0x61777367L << 32;
+
     /** What lies behind it has come too late for this turn. */
     private static final Runnable LAST = ReactorBridge::nothing;
 
@@ -268,7 +274,7 @@ public final class ReactorBridge implements AutoCloseable {
         java.util.Objects.requireNonNull(object, "object");
         checkTakesWaits();
         int place = freePlaceCount > 0 ? freePlaces[freePlaceCount - 1] : places;
-        long token = make(Layout.FOREIGN, place, kind == Waitable.Kind.ONCE ? 1 : 0);
+        long token = make(Layout.FOREIGN, OURS | place, kind == Waitable.Kind.ONCE ? 1 : 0);
         Waitable waitable = new Waitable(this, kind, token, place, object);
         if (freePlaceCount > 0) {
             freePlaceCount--;
@@ -396,9 +402,13 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     private void change(int at) {
-        int place = (int) changes.get(at * 2);
+        long place = changes.get(at * 2) ^ OURS;
+        if (place < 0 || place >= places) {
+            // Nothing that the host has.
+            return;
+        }
         int interest = Layout.second(changes.get(at * 2 + 1));
-        Waitable waitable = foreign[place];
+        Waitable waitable = foreign[(int) place];
         if (waitable == null) {
             return;
         }

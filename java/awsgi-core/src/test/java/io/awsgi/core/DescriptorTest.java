@@ -523,4 +523,21 @@ class DescriptorTest {
             assertEquals(0, on(host, () -> NativeCode.makeEvent(pointer)));
         }
     }
+
+    @Test
+    void whatNativeCodeHasWatchedIsNoneOfTheHosts() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable ours = host.bridge.level("ours");
+            long pointer = host.reactor.pointer();
+            for (long handle : new long[] {0, 1, 1000, -1, 1L << 32, 0x7fff_1234_5678_9abcL}) {
+                assertEquals(0, NativeCode.waitForForeign(pointer, handle));
+            }
+            CompletableFuture<Readiness> wait = host.reactor.whenReady(ours, READABLE, null);
+            host.settle();
+            assertEquals(List.of(new ManualHost.Change(ours, READABLE)), host.changes);
+            ours.signal(READABLE);
+            host.settle();
+            assertTrue(wait.isDone());
+        }
+    }
 }

@@ -74,8 +74,19 @@ final class NativeCode {
 
             static int (*awsgi_notify)(uint64_t, uint32_t);
             static int (*awsgi_waitable_event)(void *, uint32_t, uint64_t *);
+            static int (*awsgi_waitable_foreign)(void *, uint64_t, uint32_t, uint64_t *);
             static int (*awsgi_waitable_take)(uint64_t, uint64_t *);
             static int (*awsgi_waitable_close)(uint64_t);
+
+            struct watch { uint64_t waitable; uint32_t interest, pad; };
+            struct wait_spec {
+                size_t size;
+                const struct watch *set;
+                size_t count;
+                uint32_t at_least, flags;
+                uint64_t deadline, user_data;
+            };
+            static int (*awsgi_wait_start)(void *, const struct wait_spec *, uint64_t *);
 
             /* As Awsgi.libraryPath says. The copy stays where it is for as long as Java has it. */
             NATIVE(int, find, void *path, int length) {
@@ -88,10 +99,13 @@ final class NativeCode {
                 if (library == 0) return 0;
                 *(void **)&awsgi_notify = dlsym(library, "awsgi_notify");
                 *(void **)&awsgi_waitable_event = dlsym(library, "awsgi_waitable_event");
+                *(void **)&awsgi_waitable_foreign = dlsym(library, "awsgi_waitable_foreign");
+                *(void **)&awsgi_wait_start = dlsym(library, "awsgi_wait_start");
                 *(void **)&awsgi_waitable_take = dlsym(library, "awsgi_waitable_take");
                 *(void **)&awsgi_waitable_close = dlsym(library, "awsgi_waitable_close");
                 dlclose(library);
-                return awsgi_notify && awsgi_waitable_event && awsgi_waitable_take && awsgi_waitable_close;
+                return awsgi_notify && awsgi_waitable_event && awsgi_waitable_take && awsgi_waitable_close
+                        && awsgi_waitable_foreign && awsgi_wait_start;
             }
 
             struct call { void *reactor; uint64_t waitable; uint32_t bits; int times, status; };
@@ -144,6 +158,14 @@ final class NativeCode {
                 int status = awsgi_waitable_take((uint64_t)waitable, &held);
                 UNUSED;
                 return status ? status : (int)held;
+            }
+
+            NATIVE(int, waitForForeign, long long reactor, long long handle) {
+                struct watch watch = {0, 1, 0};
+                struct wait_spec spec = {sizeof spec, &watch, 1, 0, 0, UINT64_MAX, 7};
+                int status = awsgi_waitable_foreign((void *)(intptr_t)reactor, (uint64_t)handle, 0, &watch.waitable);
+                UNUSED;
+                return status ? status : awsgi_wait_start((void *)(intptr_t)reactor, &spec, 0);
             }
 
             NATIVE(int, end, long long waitable) { UNUSED; return awsgi_waitable_close((uint64_t)waitable); }
@@ -230,6 +252,9 @@ final class NativeCode {
 
     /** {@code awsgi_waitable_take}: a status, or what it held. */
     static native int take(long waitable);
+
+    /** {@code awsgi_waitable_foreign}, and {@code awsgi_wait_start} for it. */
+    static native int waitForForeign(long reactor, long handle);
 
     /** {@code awsgi_waitable_close}. */
     static native int end(long waitable);

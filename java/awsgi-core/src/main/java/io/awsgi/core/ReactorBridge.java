@@ -339,6 +339,10 @@ public final class ReactorBridge implements AutoCloseable {
                 Threads.uncaught(failure);
             }
         }
+        if ((flags & Layout.TURN_CLOSED) != 0) {
+            // Native code may have closed it: nothing new would ever complete.
+            phase = Phase.SHUT;
+        }
         // Both counts before anything is called, which may use the block.
         int changes = (int) (answer >>> Layout.CHANGES_SHIFT) & Layout.COUNT_MASK;
         int completions = (int) answer & Layout.COUNT_MASK;

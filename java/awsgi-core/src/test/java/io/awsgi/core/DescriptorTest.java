@@ -540,4 +540,28 @@ class DescriptorTest {
             assertTrue(wait.isDone());
         }
     }
+
+    @Test
+    void aReactorThatNativeCodeClosesTakesNothingMoreAndEndsItsWaits() {
+        ManualHost host = new ManualHost();
+        Waitable event = host.reactor.event();
+        CompletableFuture<Readiness> wait = host.reactor.whenReady(event, READABLE, null);
+        List<Throwable> refused = new ArrayList<>();
+        CompletableFuture<Void> seen =
+                wait.handle(
+                        (ready, failure) -> {
+                            refused.add(failure);
+                            refused.add(
+                                    assertThrows(
+                                            AwsgiException.class,
+                                            () -> host.reactor.whenReady(event, READABLE, null)));
+                            return null;
+                        });
+        assertEquals(0, NativeCode.shut(host.reactor.pointer()));
+        host.turnUntil(host.reactor.whenClosed()::isDone);
+        seen.join();
+        for (Throwable each : refused) {
+            assertTrue(each instanceof ReactorClosedException, each::toString);
+        }
+    }
 }

@@ -77,6 +77,7 @@ final class NativeCode {
             static int (*awsgi_waitable_foreign)(void *, uint64_t, uint32_t, uint64_t *);
             static int (*awsgi_waitable_take)(uint64_t, uint64_t *);
             static int (*awsgi_waitable_close)(uint64_t);
+            static int (*awsgi_reactor_close)(void *);
 
             struct watch { uint64_t waitable; uint32_t interest, pad; };
             struct wait_spec {
@@ -101,11 +102,12 @@ final class NativeCode {
                 *(void **)&awsgi_waitable_event = dlsym(library, "awsgi_waitable_event");
                 *(void **)&awsgi_waitable_foreign = dlsym(library, "awsgi_waitable_foreign");
                 *(void **)&awsgi_wait_start = dlsym(library, "awsgi_wait_start");
+                *(void **)&awsgi_reactor_close = dlsym(library, "awsgi_reactor_close");
                 *(void **)&awsgi_waitable_take = dlsym(library, "awsgi_waitable_take");
                 *(void **)&awsgi_waitable_close = dlsym(library, "awsgi_waitable_close");
                 dlclose(library);
                 return awsgi_notify && awsgi_waitable_event && awsgi_waitable_take && awsgi_waitable_close
-                        && awsgi_waitable_foreign && awsgi_wait_start;
+                        && awsgi_waitable_foreign && awsgi_wait_start && awsgi_reactor_close;
             }
 
             struct call { void *reactor; uint64_t waitable; uint32_t bits; int times, status; };
@@ -167,6 +169,8 @@ final class NativeCode {
                 UNUSED;
                 return status ? status : awsgi_wait_start((void *)(intptr_t)reactor, &spec, 0);
             }
+
+            NATIVE(int, shut, long long reactor) { UNUSED; return awsgi_reactor_close((void *)(intptr_t)reactor); }
 
             NATIVE(int, end, long long waitable) { UNUSED; return awsgi_waitable_close((uint64_t)waitable); }
             """;
@@ -255,6 +259,9 @@ final class NativeCode {
 
     /** {@code awsgi_waitable_foreign}, and {@code awsgi_wait_start} for it. */
     static native int waitForForeign(long reactor, long handle);
+
+    /** {@code awsgi_reactor_close}. */
+    static native int shut(long reactor);
 
     /** {@code awsgi_waitable_close}. */
     static native int end(long waitable);

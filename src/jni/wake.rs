@@ -13,7 +13,7 @@ mod bell;
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub(super) use bell::{close, prepare, spawn_watcher};
 
@@ -25,14 +25,51 @@ use crate::sources::watcher;
 /// The contexts whose hosts are to be woken: a bit for each number.
 static DUE: [AtomicU64; MAX_REACTORS / 64] = [const { AtomicU64::new(0) }; MAX_REACTORS / 64];
 
-/// How many contexts there are.
-static CONTEXTS: AtomicUsize = AtomicUsize::new(0);
+static CONTEXTS: Contexts = Contexts::new();
 
 /// How many threads are inside of [`watch`].
 static WATCHING: AtomicUsize = AtomicUsize::new(0);
 
-/// Somebody needs one there.
-static WANTED: AtomicBool = AtomicBool::new(false);
+/// How many contexts there are, and whether any of them needs a thread inside of [`watch`]. In one
+/// word: the last that goes takes the need with it, but not that of one which has come since.
+struct Contexts(AtomicUsize);
+
+/// The need; the rest of the word counts.
+const WANTED: usize = 1;
+const ONE: usize = 2;
+
+impl Contexts {
+    const fn new() -> Contexts {
+        Contexts(AtomicUsize::new(0))
+    }
+
+    fn begin(&self) {
+        self.0.fetch_add(ONE, Ordering::SeqCst);
+    }
+
+    /// Answers whether it was the last.
+    fn end(&self) -> bool {
+        let fewer = |word: usize| match word.saturating_sub(ONE) {
+            ..ONE => Some(0),
+            others => Some(others),
+        };
+        let before = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer);
+        before.is_ok_and(|word| word < 2 * ONE)
+    }
+
+    fn want(&self) {
+        self.0.fetch_or(WANTED, Ordering::SeqCst);
+    }
+
+    #[inline]
+    fn want_thread(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & WANTED != 0
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst) / ONE
+    }
+}
 
 /// What becomes of a wake-up on this thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +129,7 @@ pub(super) fn wake(number: u16) {
     // The one that watches looks again before it sleeps.
     if here != Here::Watches {
         if WATCHING.load(Ordering::Relaxed) == 0 {
-            WANTED.store(true, Ordering::Relaxed);
+            CONTEXTS.want();
         }
         bell::ring();
     }
@@ -146,14 +183,14 @@ pub(super) fn spawn() -> Spawn {
 
 /// From now on there has to be a thread in [`watch`].
 pub(super) fn want_thread() {
-    WANTED.store(true, Ordering::SeqCst);
+    CONTEXTS.want();
     bell::ring();
 }
 
 /// Whether Java is to make the thread that calls [`watch`].
 #[inline]
 pub(super) fn wants_thread() -> bool {
-    WANTED.load(Ordering::Relaxed) && WATCHING.load(Ordering::Relaxed) == 0
+    CONTEXTS.want_thread() && WATCHING.load(Ordering::Relaxed) == 0
 }
 
 /// There is one context more.
@@ -162,20 +199,19 @@ pub(super) fn begin(number: u16) {
     if let Some(due) = DUE.get(usize::from(number) / 64) {
         due.fetch_and(!(1 << (number % 64)), Ordering::SeqCst);
     }
-    CONTEXTS.fetch_add(1, Ordering::SeqCst);
+    CONTEXTS.begin();
 }
 
 /// There is one less.
 pub(super) fn end() {
-    if CONTEXTS.fetch_sub(1, Ordering::SeqCst) == 1 {
-        WANTED.store(false, Ordering::SeqCst);
+    if CONTEXTS.end() {
         bell::ring();
     }
 }
 
 /// How many contexts there are.
 pub(super) fn contexts() -> usize {
-    CONTEXTS.load(Ordering::SeqCst)
+    CONTEXTS.count()
 }
 
 /// How many threads are inside of [`watch`].
@@ -223,5 +259,32 @@ pub(super) fn watch() -> Option<u16> {
             return None;
         }
         bell::sleep(&mut place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_context_that_goes_leaves_the_need_of_one_that_has_come_since() {
+        let contexts = Contexts::new();
+        let rounds = 0..200_000;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in rounds.clone() {
+                    contexts.begin();
+                    contexts.end();
+                }
+            });
+            for round in rounds.clone() {
+                contexts.begin();
+                contexts.want();
+                assert!(contexts.want_thread(), "lost in round {round}");
+                contexts.end();
+            }
+        });
+        assert!(!contexts.want_thread());
+        assert_eq!(contexts.count(), 0);
     }
 }

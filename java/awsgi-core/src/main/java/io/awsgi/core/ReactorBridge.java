@@ -2,6 +2,7 @@ package io.awsgi.core;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
@@ -918,7 +919,13 @@ public final class ReactorBridge implements AutoCloseable {
         for (int at = 0; at < arguments.length; at++) {
             block.putLong(Layout.ARGUMENTS + at * 8, arguments[at]);
         }
-        return Native.submit(context, op, arguments.length * 8);
+        try {
+            return Native.submit(context, op, arguments.length * 8);
+        } finally {
+            // The library knows its address only, and this may be the last use of a reactor that
+            // nobody closes.
+            Reference.reachabilityFence(block);
+        }
     }
 
     /** Does an operation that makes a waitable. */

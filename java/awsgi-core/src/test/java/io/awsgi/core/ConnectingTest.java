@@ -21,8 +21,10 @@ import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A channel is watched in one way while it connects, and in another once it is connected. */
+@ExtendWith(NothingLeft.class)
 class ConnectingTest {
     private static final Readiness READABLE = Readiness.READABLE;
     private static final Readiness WRITABLE = Readiness.WRITABLE;

@@ -157,8 +157,8 @@ class DescriptorTest {
                 }
                 NativeCode.read(pipe.reading());
                 for (SelectorHost host : hosts) {
+                    // It may be in Java for a moment, to wake one of them.
                     assertTrue(watcher.isAlive());
-                    assertEquals(1, Native.count(Layout.LIVE_THREADS));
                     host.close();
                 }
                 watcher.join(20_000);
@@ -459,7 +459,6 @@ class DescriptorTest {
             assertEquals(0, manual.wakes.availablePermits());
             manual.settle();
             assertSame(READABLE, wait.join());
-            assertEquals(1, Native.count(Layout.LIVE_THREADS));
         }
     }
 

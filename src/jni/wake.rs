@@ -13,7 +13,7 @@ mod bell;
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub(super) use bell::{close, prepare, spawn_watcher};
 
@@ -25,14 +25,13 @@ use crate::sources::watcher;
 /// The contexts whose hosts are to be woken: a bit for each number.
 static DUE: [AtomicU64; MAX_REACTORS / 64] = [const { AtomicU64::new(0) }; MAX_REACTORS / 64];
 
-/// How many contexts there are.
+/// How many contexts there are, and whether one of them needs a thread in [`watch`]: with the last of
+/// them that is over, in one step, or what the next one has just said could be forgotten.
 static CONTEXTS: AtomicUsize = AtomicUsize::new(0);
+const WANTED: usize = 1 << (usize::BITS - 1);
 
 /// How many threads are inside of [`watch`].
 static WATCHING: AtomicUsize = AtomicUsize::new(0);
-
-/// Somebody needs one there.
-static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// What becomes of a wake-up on this thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +91,7 @@ pub(super) fn wake(number: u16) {
     // The one that watches looks again before it sleeps.
     if here != Here::Watches {
         if WATCHING.load(Ordering::Relaxed) == 0 {
-            WANTED.store(true, Ordering::Relaxed);
+            CONTEXTS.fetch_or(WANTED, Ordering::SeqCst);
         }
         bell::ring();
     }
@@ -146,14 +145,14 @@ pub(super) fn spawn() -> Spawn {
 
 /// From now on there has to be a thread in [`watch`].
 pub(super) fn want_thread() {
-    WANTED.store(true, Ordering::SeqCst);
+    CONTEXTS.fetch_or(WANTED, Ordering::SeqCst);
     bell::ring();
 }
 
 /// Whether Java is to make the thread that calls [`watch`].
 #[inline]
 pub(super) fn wants_thread() -> bool {
-    WANTED.load(Ordering::Relaxed) && WATCHING.load(Ordering::Relaxed) == 0
+    CONTEXTS.load(Ordering::Relaxed) & WANTED != 0 && WATCHING.load(Ordering::Relaxed) == 0
 }
 
 /// There is one context more.
@@ -167,15 +166,19 @@ pub(super) fn begin(number: u16) {
 
 /// There is one less.
 pub(super) fn end() {
-    if CONTEXTS.fetch_sub(1, Ordering::SeqCst) == 1 {
-        WANTED.store(false, Ordering::SeqCst);
+    let one_less = |state: usize| match state & !WANTED {
+        0 | 1 => Some(0),
+        _ => Some(state - 1),
+    };
+    let _ = CONTEXTS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+    if contexts() == 0 {
         bell::ring();
     }
 }
 
 /// How many contexts there are.
 pub(super) fn contexts() -> usize {
-    CONTEXTS.load(Ordering::SeqCst)
+    CONTEXTS.load(Ordering::SeqCst) & !WANTED
 }
 
 /// How many threads are inside of [`watch`].

@@ -242,10 +242,10 @@ pub(super) fn watch() -> Option<u16> {
     let _inside = Inside::enter();
     let mut place = bell::Place::none();
     loop {
+        // Before the looks: what is put down after this, or is to be watched from then on, rings again.
+        bell::clear();
         // Also without a context: it may have been ours before, and so have no other thread.
         place.take();
-        // Before the look: what is put down after that rings again.
-        bell::clear();
         if let Some(number) = next_due() {
             if any_due() {
                 // For others who sleep here: this one rang for all.

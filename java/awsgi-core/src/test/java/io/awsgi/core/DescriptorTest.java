@@ -215,6 +215,30 @@ class DescriptorTest {
     }
 
     @Test
+    void aDescriptorThatIsArmedWhileTheThreadBeginsIsWatched() throws Exception {
+        NativeCode.Ends pipe = NativeCode.pipe();
+        for (int round = 0; round < 500; round++) {
+            try (ManualHost host = new ManualHost()) {
+                Waitable waitable = host.reactor.descriptor(pipe.reading());
+                // This starts the thread.
+                host.bridge.turn();
+                for (int spin = 0; spin < round % 100 * 20; spin++) {
+                    Thread.onSpinWait();
+                }
+                CompletableFuture<Readiness> wait =
+                        host.reactor.whenReady(waitable, READABLE, null);
+                host.settle();
+                host.wakes.drainPermits();
+                NativeCode.write(pipe.writing());
+                assertTrue(host.wakes.tryAcquire(20, TimeUnit.SECONDS), "nobody woke the loop");
+                host.turnUntil(wait::isDone);
+                NativeCode.read(pipe.reading());
+            }
+        }
+        pipe.close();
+    }
+
+    @Test
     void noThreadWatchesForAReactorWithoutDescriptors() throws Exception {
         Factory factory = new Factory();
         try (SelectorHost host = SelectorHost.start(ReactorOptions.DEFAULT.threads(factory))) {

@@ -103,4 +103,6 @@ def encoded(text, what):
 def kind(thing):
     """What a thing is, in a sentence."""
     name = type(thing).__name__
-    return "None" if thing is None else ("an " if name[0] in "aeiou" else "a ") + name
+    if thing is None or name == "bytes":
+        return "None" if thing is None else name
+    return ("an " if name[0] in "aeiou" else "a ") + name

@@ -4,8 +4,9 @@ import io
 import itertools
 import sys
 import tempfile
+import threading
 
-from gateway import both
+from gateway import PATIENCE, both
 
 TEXT = [("Content-Type", "text/plain")]
 
@@ -262,8 +263,6 @@ class Iterables:
         self.assertLessEqual(asked, {"__class__", "__len__", "__iter__", "close"})
 
     def test_close_runs_where_the_application_ran(self):
-        import threading
-
         threads = []
 
         class Iterable:
@@ -466,14 +465,20 @@ class StartResponse:
         def application(environ, start_response):
             start_response("200 OK", TEXT)
             yield b"begun"
+            if not self.suspending:
+                proceed.wait(PATIENCE)      # else what fails may still become a 500
             try:
                 raise ValueError("mine")
             except ValueError:
                 start_response("500 Oops", TEXT, sys.exc_info())
                 yield b"unreached"
 
+        proceed = threading.Event()
         gateway = self.gateway(application)
-        client = gateway.get()
+        client = gateway.open()
+        gateway.until(lambda: client.body)
+        proceed.set()
+        client.wait()
         self.assertEqual((client.status, client.body, client.ended), (200, b"begun", "abort"))
         self.failure(gateway, "ValueError: mine")
 

@@ -183,13 +183,15 @@ class Exchange:
         """Ends what the application has. It does nothing again, so `close` of the iterable runs once."""
         iterable, self.iterable = self.iterable, None
         self.next = self.asked = self.fields = self.backlog = None
+        # From here on all is refused, also to `close`. The environ holds us, so that one of the two lets go.
+        self.running = self.environ = False
         try:
             # As PEP 3333 says, of all attributes that one alone.
             close = getattr(iterable, "close", None)
             if close is not None:
                 close()
         finally:
-            stream, self.input, self.environ = self.input, None, False
+            stream, self.input = self.input, None
             if self.body is not None:
                 stream, self.body = self.body.stream, None
             if stream is not None and not self.worker.streaming:
@@ -203,11 +205,9 @@ class Exchange:
     def title(self):
         """What the watchdog calls it."""
         environ = self.environ or {}
-        return "the application, for %s %s%s," % (
-            environ.get("REQUEST_METHOD", "?"),
-            environ.get("SCRIPT_NAME", ""),
-            environ.get("PATH_INFO", ""),
-        )
+        path = "%s%s" % (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
+        # Clients choose it: quoted, it stays on its line.
+        return "the application, for %s %a," % (environ.get("REQUEST_METHOD", "?"), path)
 
     def end_after_failure(self):
         # One failure is told by whoever called us: this one too, but it does not hide the first.
@@ -242,8 +242,6 @@ class Exchange:
         self.may()
         if block.__class__ is not bytes and not isinstance(block, bytes):
             raise not_bytes(block, "wrote")
-        if self.next is None and self.iterable is not None:
-            raise StateError("the response is complete: nothing can be written after it")
         self.known = False
         if block:
             self.put(block)

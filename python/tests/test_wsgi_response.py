@@ -297,7 +297,7 @@ class Iterables:
         gateway.turns(10)
         # Four fill it, and one waits for room.
         self.assertEqual(len(pulled), 5)
-        client.take()
+        client.take(once=True)
         gateway.until(lambda: len(pulled) >= 9)
         gateway.turns(10)
         self.assertLessEqual(len(pulled), 10)

@@ -175,7 +175,8 @@ class Exchange:
             raise StateError("the application asked to wait, and ended without yielding b''")
         if not self.head_sent:
             self.known = False
-            self.send_head(b"")
+            self.complete_head(b"")
+            self.calls.start(self.token, self.status, self.fields, b"")
         self.end()
         return DONE
 
@@ -251,28 +252,32 @@ class Exchange:
         if block.__class__ is not bytes and not isinstance(block, bytes):
             raise not_bytes(block)
         if not self.head_sent:
-            self.send_head(block)
+            self.complete_head(block)
         size = len(block)
-        if self.length is not None and self.written + size > self.length:
-            if self.iterable.__class__ is FileWrapper and not self.is_head:
-                # A file is sent up to the length that was declared, as PEP 3333 has it.
-                block = block[: self.length - self.written]
-                size = len(block)
-                self.next = None
-            elif not self.is_head:
+        if self.length is not None and self.written + size > self.length and not self.is_head:
+            if self.iterable.__class__ is not FileWrapper:
                 raise InvalidError(
                     "%d bytes would follow %d of a response whose Content-Length is %d: send no more than was declared"
                     % (size, self.written, self.length)
                 )
+            # A file is sent up to the length that was declared, as PEP 3333 has it.
+            block = block[: self.length - self.written]
+            size = len(block)
+            self.next = None
         self.written += size
-        if self.backlog is not None:
+        calls = self.calls
+        if not self.head_sent:
+            taken = calls.start(self.token, self.status, self.fields, block)
+            self.head_sent = True
+            self.fields = None
+        elif self.backlog is not None:
             self.backlog.append(block)
             return
-        calls = self.calls
-        status = calls.lib.awsgi_exchange_write(self.token, block, size, calls.count)
-        if status:
-            calls.check(status)
-        taken = calls.count[0]
+        else:
+            status = calls.lib.awsgi_exchange_write(self.token, block, size, calls.count)
+            if status:
+                calls.check(status)
+            taken = calls.count[0]
         if taken < size:
             self.backlog = [memoryview(block)[taken:]]
 
@@ -291,7 +296,8 @@ class Exchange:
         self.backlog = None
         return True
 
-    def send_head(self, block):
+    def complete_head(self, block):
+        """Sees to it that there is a head, with a Content-Length if that is known; `block` is the first of the body."""
         status = self.status
         if not status:
             raise StateError(
@@ -299,16 +305,10 @@ class Exchange:
                 if status is None
                 else "start_response refused what the application gave, so there is no head to send"
             )
-        fields, calls = self.fields, self.calls
         if self.known and self.length is None and status != 204 and status != 304:
             self.length = self.known_length(block)
             if self.length is not None:
-                fields.append((b"Content-Length", b"%d" % self.length))
-        status = calls.lib.awsgi_exchange_start(self.token, status, calls.head(fields), len(fields))
-        if status:
-            calls.check(status)
-        self.head_sent = True
-        self.fields = None
+                self.fields += (b"Content-Length", b"%d" % self.length)
 
     def known_length(self, block):
         """The length of the body, where the iterable says that it is all there; `block` is its first."""

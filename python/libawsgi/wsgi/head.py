@@ -41,7 +41,7 @@ def wrong_status(status):
 
 
 def header_fields(headers):
-    """Header fields as pairs of bytes, and the Content-Length they declare, or None."""
+    """Names and values of header fields as bytes, by turns, and the Content-Length they declare, or None."""
     if headers.__class__ is not list:
         raise TypeError("the headers are %s, not a list of (name, value)" % kind(headers))
     fields, length = [], None
@@ -60,7 +60,8 @@ def header_fields(headers):
             if CONTROL.search(value):
                 raise ValueError("the value of %s holds a control character: %.100r" % (name, value))
             value = encoded(value, "the value of " + name)
-        fields.append((known, value))
+        fields.append(known)
+        fields.append(value)
         if len(known) == 14 and known.lower() == b"content-length":
             length = content_length(value, length)
     return fields, length

@@ -78,32 +78,33 @@ class Calls:
         return spec
 
     def variables(self, exchange):
-        """The names and values of the environ, by turns."""
+        """The names and values of the environ, by turns, and how long they are together."""
         ffi = self.ffi
         if self.environ is not None:
-            length = self.environ(exchange, self.buffer, ROOM)
-            if length <= ROOM:
-                data = ffi.buffer(self.buffer, max(length, 0))[:]
-            else:
-                into = ffi.new("uint8_t[]", length)
-                length = self.environ(exchange, into, length)
-                data = ffi.buffer(into, max(length, 0))[:]
-            self.check(min(length, 0))
-            texts = data.decode("latin-1").split("\0")
-            texts.pop()     # what follows the last NUL
-            return texts
-        texts = []
-        cursor, key, value = self.cursor, self.key, self.value
-        cursor[0] = 0
-        while True:
-            status = self.lib.awsgi_exchange_environ_each(exchange, cursor, key, value)
-            if status:
-                break
-            for part in (key, value):
-                texts.append(ffi.buffer(part.data, part.len)[:].decode("latin-1") if part.len else "")
-        if status != self.again:
-            self.check(status)
-        return texts
+            buffer, length = self.buffer, self.environ(exchange, self.buffer, ROOM)
+            if length > ROOM:
+                buffer = ffi.new("uint8_t[]", length)
+                length = self.environ(exchange, buffer, length)
+            if length < 0:
+                self.check(length)
+            data = ffi.buffer(buffer, length)[:]
+        else:
+            parts = []
+            cursor, key, value = self.cursor, self.key, self.value
+            cursor[0] = 0
+            while True:
+                status = self.lib.awsgi_exchange_environ_each(exchange, cursor, key, value)
+                if status:
+                    break
+                for part in (key, value):
+                    parts.append(ffi.buffer(part.data, part.len)[:] if part.len else b"")
+            if status != self.again:
+                self.check(status)
+            parts.append(b"")
+            data = b"\0".join(parts)
+        texts = data.decode("latin-1").split("\0")
+        texts.pop()     # what follows the last NUL
+        return texts, len(data)
 
     def start(self, exchange, status, fields, block):
         """Gives the head of a response, with header fields as head.py makes them, and its first bytes. Answers how many

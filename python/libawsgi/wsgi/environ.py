@@ -2,10 +2,10 @@
 
 import sys
 
-# Texts that come again: names of variables, and short values. They are shared by all exchanges, which is memory where many
-# wait. Both are bounded, whatever clients send.
+# How many texts are kept to be shared by all exchanges, which is memory where many wait: names of variables, and values
+# that come again. Requests with more variables than that many bytes keep none, so that no client can fill memory.
 KEPT = 1000
-KEPT_LENGTH = 64
+SHARED = 4096
 
 
 class FileWrapper:
@@ -46,16 +46,13 @@ class Environs:
 
     def make(self, calls, exchange):
         """A dictionary of what the gateway has of a request, and of what is the same for all."""
-        known = self.texts.get
-        texts = [known(text) or self.text(text) for text in calls.variables(exchange)]
+        texts, size = calls.variables(exchange)
+        if size <= SHARED:
+            shared = self.texts
+            if len(shared) > KEPT:
+                shared.clear()
+            texts = list(map(shared.setdefault, texts, texts))
         environ = dict(zip(texts[::2], texts[1::2]))
         environ.update(self.same)
         environ["wsgi.multithread"] = environ["wsgi.multithread"] != "0"
         return environ
-
-    def text(self, text):
-        if len(text) <= KEPT_LENGTH:
-            if len(self.texts) >= KEPT:
-                self.texts.clear()
-            self.texts[text] = text
-        return text

@@ -8,7 +8,7 @@ from . import waits
 from .calls import ClientGone, nanoseconds
 from .environ import FileWrapper
 from .head import header_fields, kind, status_code
-from .input import AsyncInput, Body, Stream
+from .input import AsyncInput, Stream, read_body
 
 # Numbers of awsgi.h, which never change.
 READABLE, WRITABLE, PRIORITY = 1, 2, 4
@@ -33,7 +33,7 @@ class Exchange:
 
     __slots__ = (
         "worker", "calls", "token", "thread", "running", "gone",
-        "body", "environ", "input",
+        "environ", "input",
         "iterable", "next", "ready_made", "known",
         "status", "fields", "length", "written", "head_sent", "is_head", "backlog",
         "asked", "own", "empty", "timed_out", "resumed",
@@ -46,7 +46,6 @@ class Exchange:
         self.thread = current_thread()
         self.running = False
         self.gone = False           # the client has left, and the application was told
-        self.body = None if worker.streaming else Body(worker.memory)
         self.environ = None
         self.input = None
         self.iterable = None
@@ -77,7 +76,9 @@ class Exchange:
             if count:
                 self.woken(done)
             if self.environ is None:
-                if self.body is not None and not self.body.read(self):
+                if worker.streaming:
+                    self.input = Stream(self)
+                elif not read_body(self):
                     return self.wait_own(READABLE)
                 self.call()
             return self.advance()
@@ -97,10 +98,6 @@ class Exchange:
         worker = self.worker
         environ = self.environ = worker.environs.make(self.calls, self.token)
         self.is_head = environ.get("REQUEST_METHOD") == "HEAD"
-        if self.body is None:
-            self.input = Stream(self)
-        else:
-            self.input, self.body = self.body.stream, None
         environ["wsgi.input"] = self.input
         environ["x-wsgiorg.fdevent.readable"] = environ["x-wsgiorg.async.readable"] = self.readable
         environ["x-wsgiorg.fdevent.writable"] = environ["x-wsgiorg.async.writable"] = self.writable
@@ -193,8 +190,6 @@ class Exchange:
                 close()
         finally:
             stream, self.input = self.input, None
-            if self.body is not None:
-                stream, self.body = self.body.stream, None
             if stream is not None and not self.worker.streaming:
                 stream.close()
 

@@ -13,19 +13,26 @@ HOP_BY_HOP = frozenset((
     "trailers", "transfer-encoding", "upgrade",
 ))
 
-# Names that were found good, as they are sent. An application has few; one that makes them up fills no memory.
+# Names that were found good, as they are sent, and statuses. An application has few; one that makes them up fills no memory.
 names = {}
-NAMES = 1000
+codes = {}
+KEPT = 1000
 
 
 def status_code(status):
     """The number of a status such as "200 OK"."""
+    code = codes.get(status) if status.__class__ is str else None
+    if code is not None:
+        return code
     if status.__class__ is not str:
         raise TypeError("the status is %s, not a str such as '200 OK': %.100r" % (kind(status), status))
     if STATUS.match(status) is None:
         raise ValueError("%.100r is not a status: %s" % (status, wrong_status(status)))
     encoded(status, "the status")
-    return int(status[:3])
+    code = int(status[:3])
+    if len(codes) < KEPT and len(status) < 100:
+        codes[status] = code
+    return code
 
 
 def wrong_status(status):
@@ -77,7 +84,7 @@ def checked_name(name):
     if name.lower() == "status":
         raise ValueError("Status is a header of CGI: give the status as the first argument of start_response")
     known = name.encode()
-    if len(names) < NAMES:
+    if len(names) < KEPT and len(name) < 100:
         names[name] = known
     return known
 

@@ -166,6 +166,33 @@ class Iterables:
         self.assertEqual(self.answer(application, "HEAD").length, 1000)
         self.assertEqual(self.answer(application, "HEAD", "/list").length, 3)
 
+    def test_a_length_that_head_cannot_know_is_not_told(self):
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            if environ["PATH_INFO"] == "/":
+                return []
+            return iter([b"a", b"b"])
+
+        self.assertEqual(self.answer(application, "HEAD").length, -1)
+        self.assertEqual(self.answer(application, "HEAD", "/iter").length, -1)
+
+    def test_304_may_tell_the_length_of_what_it_does_not_send(self):
+        def application(environ, start_response):
+            start_response("304 Not Modified", [("Content-Length", "1000")])
+            return [b"dropped"]
+
+        self.assertEqual(self.answer(application).length, 1000)
+
+    def test_written_to_head(self):
+        def application(environ, start_response):
+            write = start_response("200 OK", [("Content-Length", "6")])
+            write(b"abc")
+            write(b"def")
+            return []
+
+        client = self.answer(application, "HEAD")
+        self.assertEqual((client.length, client.body, client.ended), (6, b"", "end"))
+
     def test_a_file(self):
         file = tempfile.TemporaryFile()
         file.write(b"x" * 200000)

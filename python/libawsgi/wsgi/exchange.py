@@ -35,7 +35,7 @@ class Exchange:
         "worker", "calls", "token", "thread", "running", "gone",
         "environ", "input",
         "iterable", "next", "ready_made", "known",
-        "status", "fields", "length", "written", "head_sent", "is_head", "backlog",
+        "status", "fields", "length", "written", "head_sent", "bodiless", "backlog",
         "asked", "own", "empty", "timed_out", "resumed",
     )
 
@@ -57,7 +57,7 @@ class Exchange:
         self.length = None          # the Content-Length
         self.written = 0
         self.head_sent = False
-        self.is_head = False
+        self.bodiless = False       # HEAD, 204, 304: no body is sent
         self.backlog = None         # of a step: what the gateway had no room for
         self.asked = None           # the Question
         self.own = 0                # the token of the exchange as a waitable
@@ -97,7 +97,8 @@ class Exchange:
         """Calls the application."""
         worker = self.worker
         environ = self.environ = worker.environs.make(self.calls, self.token)
-        self.is_head = environ.get("REQUEST_METHOD") == "HEAD"
+        # Now, for the application may change it.
+        self.bodiless = environ["REQUEST_METHOD"] == "HEAD"
         environ["wsgi.input"] = self.input
         environ["x-wsgiorg.fdevent.readable"] = environ["x-wsgiorg.async.readable"] = self.readable
         environ["x-wsgiorg.fdevent.writable"] = environ["x-wsgiorg.async.writable"] = self.writable
@@ -149,8 +150,8 @@ class Exchange:
                     )
                 self.put(block)
                 self.empty = 0
-                if self.is_head or self.status == 204 or self.status == 304:
-                    # No more of the body is wanted, and it may have no end.
+                if self.bodiless:
+                    # No more of it is wanted, and it may have no end.
                     self.next = None
                 elif suspending and not self.ready_made and self.backlog is None:
                     # The block leaves before the next is asked for, which may take its time.
@@ -173,7 +174,7 @@ class Exchange:
         if not self.head_sent:
             self.known = False
             self.complete_head(b"")
-            self.calls.start(self.token, self.status, self.fields, b"")
+            self.send_head(b"")
         self.end()
         return DONE
 
@@ -249,7 +250,12 @@ class Exchange:
         if not self.head_sent:
             self.complete_head(block)
         size = len(block)
-        if self.length is not None and self.written + size > self.length and not self.is_head:
+        calls = self.calls
+        if self.bodiless:
+            if not self.head_sent:
+                self.send_head(b"")
+            return
+        if self.length is not None and self.written + size > self.length:
             if self.iterable.__class__ is not FileWrapper:
                 raise InvalidError(
                     "%d bytes would follow %d of a response whose Content-Length is %d: send no more than was declared"
@@ -260,11 +266,8 @@ class Exchange:
             size = len(block)
             self.next = None
         self.written += size
-        calls = self.calls
         if not self.head_sent:
-            taken = calls.start(self.token, self.status, self.fields, block)
-            self.head_sent = True
-            self.fields = None
+            taken = self.send_head(block)
         elif self.backlog is not None:
             self.backlog.append(block)
             return
@@ -300,10 +303,19 @@ class Exchange:
                 if status is None
                 else "start_response refused what the application gave, so there is no head to send"
             )
-        if self.known and self.length is None and status != 204 and status != 304:
+        if status == 204 or status == 304:
+            self.bodiless = True
+        elif self.known and self.length is None:
             self.length = self.known_length(block)
             if self.length is not None:
                 self.fields += (b"Content-Length", b"%d" % self.length)
+
+    def send_head(self, block):
+        """Gives the head, and the first bytes of the body. Answers how many of them were taken."""
+        taken = self.calls.start(self.token, self.status, self.fields, block)
+        self.head_sent = True
+        self.fields = None
+        return taken
 
     def known_length(self, block):
         """The length of the body, where the iterable says that it is all there; `block` is its first."""

@@ -99,7 +99,14 @@ class Exchange:
         environ = self.environ = worker.environs.make(self.calls, self.token)
         # Now, for the application may change it.
         self.bodiless = environ["REQUEST_METHOD"] == "HEAD"
-        environ["wsgi.input"] = self.input
+        stream = environ["wsgi.input"] = self.input
+        if "CONTENT_LENGTH" not in environ and not worker.streaming:
+            size = stream.seek(0, 2)
+            if size:
+                # It came in chunks and was put together: applications that look for its length find it.
+                environ["CONTENT_LENGTH"] = str(size)
+                environ.pop("HTTP_TRANSFER_ENCODING", None)
+                stream.seek(0)
         environ["x-wsgiorg.fdevent.readable"] = environ["x-wsgiorg.async.readable"] = self.readable
         environ["x-wsgiorg.fdevent.writable"] = environ["x-wsgiorg.async.writable"] = self.writable
         environ["x-wsgiorg.fdevent.timeout"] = environ["x-wsgiorg.async.timeout"] = self.timed_out

@@ -92,7 +92,7 @@ class Resume:
         self._token = token
 
     def __call__(self):
-        """Resumes the application. False if it was resumed before, or has ended."""
+        """Resumes the application. False if it is too late: it went on already, or has ended."""
         return self._notify(self._token, 1) == 0
 
 

@@ -421,7 +421,7 @@ class Exchange:
         """`awsgi.event`: an event, which any thread may notify; a counter tells how often it was."""
         self.may()
         calls = self.calls
-        return waits.Event(calls, calls.make(calls.lib.awsgi_waitable_event, self.worker.reactor, 1 if counter else 0))
+        return waits.Event(self, calls.make(calls.lib.awsgi_waitable_event, self.worker.reactor, 1 if counter else 0))
 
     def timer(self, delay, period=0):
         """`awsgi.timer`: a timer; seconds to its first expiration, and between further ones, 0: there are none."""
@@ -432,7 +432,7 @@ class Exchange:
         calls = self.calls
         calls.check(calls.lib.awsgi_exchange_now(self.token, calls.number))
         return waits.Timer(
-            calls, calls.make(calls.lib.awsgi_waitable_timer, self.worker.reactor, calls.number[0] + delay, period)
+            self, calls.make(calls.lib.awsgi_waitable_timer, self.worker.reactor, calls.number[0] + delay, period)
         )
 
     # ---- Waiting ----

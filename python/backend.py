@@ -6,11 +6,11 @@ import pathlib
 import re
 import zipfile
 
-PACKAGE = pathlib.Path(__file__).resolve().parent / "awsgi"
+PACKAGE = pathlib.Path(__file__).resolve().parent / "libawsgi"
 
 METADATA = """\
 Metadata-Version: 2.1
-Name: awsgi
+Name: libawsgi
 Version: {version}
 Summary: Waiting for anything in asyncio, with libawsgi
 License: MIT OR Apache-2.0
@@ -33,14 +33,14 @@ def version():
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    about = "awsgi-%s.dist-info/" % version()
-    files = {"awsgi/" + path.name: path.read_bytes() for path in sorted(PACKAGE.glob("*.py"))}
+    about = "libawsgi-%s.dist-info/" % version()
+    files = {"libawsgi/" + path.name: path.read_bytes() for path in sorted(PACKAGE.glob("*.py"))}
     files[about + "METADATA"] = METADATA.format(version=version()).encode()
     files[about + "WHEEL"] = WHEEL.encode()
     record = "".join("%s,sha256=%s,%d\n" % (name, digest(data), len(data)) for name, data in files.items())
     files[about + "RECORD"] = (record + about + "RECORD,,\n").encode()
 
-    wheel = "awsgi-%s-py3-none-any.whl" % version()
+    wheel = "libawsgi-%s-py3-none-any.whl" % version()
     with zipfile.ZipFile(pathlib.Path(wheel_directory) / wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)

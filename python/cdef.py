@@ -1,4 +1,4 @@
-"""Reduces include/awsgi.h to what cffi's cdef takes, which is awsgi/_cdef.py.
+"""Reduces include/awsgi.h to what cffi's cdef takes, which is libawsgi/_cdef.py.
 
     AWSGI_BLESS=1 cargo test --all-features --test python     writes it anew
     python3 python/cdef.py                                    prints it
@@ -25,7 +25,7 @@ CDEF = """\\
 
 
 def reduce(header):
-    """The text of awsgi/_cdef.py for the text of a header."""
+    """The text of libawsgi/_cdef.py for the text of a header."""
     header = without_bodies(re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL))
     text = preprocessed(header.replace("\\\n", " "))
     lost = set(functions(header)) - set(functions(text))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The driver by which awsgi-contract checks the reactor in asyncio: docs/contract.md has the lines that it speaks.
 
-    AWSGI_LIBRARY=... PYTHONPATH=python awsgi-contract python3 python/contract_asyncio.py
+    LIBAWSGI=... PYTHONPATH=python awsgi-contract python3 python/contract_asyncio.py
 """
 
 import asyncio
@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 
-import awsgi
-from awsgi import Readiness
-from awsgi.waitable import Notified
+import libawsgi
+from libawsgi import Readiness
+from libawsgi.waitable import Notified
 from contract_objects import Box, Pipe, Signal, Socket
 
 
@@ -27,7 +27,7 @@ class Driver:
     def __init__(self):
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(self.broken)
-        self.reactor = awsgi.Reactor()
+        self.reactor = libawsgi.Reactor()
         self.objects, self.closed, self.waits, self.threads = {}, {}, {}, {}
         self.budget, self.room = 0, 64
         self.unread, self.lines = b"", collections.deque()
@@ -73,7 +73,7 @@ class Driver:
             answer = function(*words)
             if name not in ("batch", "when"):
                 say("ok" if answer is None else "ok %s" % answer)
-        except awsgi.Error as error:
+        except libawsgi.Error as error:
             say("error " + error.status.replace("AWSGI_E_", ""))
         except OSError:
             say("error OS")
@@ -97,7 +97,7 @@ class Driver:
 
     def broken(self, loop, context):
         # A turn that the kernel refused is done again: the loop still sees the descriptor.
-        if not isinstance(context.get("exception"), awsgi.SystemCallError):
+        if not isinstance(context.get("exception"), libawsgi.SystemCallError):
             say("broken %s: %r" % (context["message"], context.get("exception")))
 
     # ---- Objects ----
@@ -262,9 +262,9 @@ def notify(waitable, times, bits):
         try:
             waitable.notify(bits)
             times -= 1
-        except awsgi.LimitError:
+        except libawsgi.LimitError:
             time.sleep(0)       # a counter that is full: let it be taken
-        except awsgi.StaleError:
+        except libawsgi.StaleError:
             return
 
 
@@ -273,7 +273,7 @@ def what_was_answered(calls):
         try:
             call()
             yield name + " answers OK"
-        except awsgi.ForkedError:
+        except libawsgi.ForkedError:
             pass
         except Exception as error:
             yield "%s answers %r" % (name, error)
@@ -307,5 +307,5 @@ async def main():
 if __name__ == "__main__":
     try:
         asyncio.run(main())
-    except (awsgi.Error, OSError) as error:
+    except (libawsgi.Error, OSError) as error:
         sys.exit("contract_asyncio: %s" % error)

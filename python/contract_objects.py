@@ -3,7 +3,7 @@
 import os
 import socket
 
-from awsgi import HANGUP, READABLE, READ_CLOSED, Readiness
+from libawsgi import HANGUP, READABLE, READ_CLOSED, Readiness
 
 
 class Signal:

@@ -6,7 +6,7 @@ mod common;
 use common::{c, header, python};
 
 /// What `python/cdef.py` writes.
-const DECLARATIONS: &str = "python/awsgi/_cdef.py";
+const DECLARATIONS: &str = "python/libawsgi/_cdef.py";
 
 #[test]
 fn the_declarations_of_the_package_are_what_the_header_says() {

@@ -44,7 +44,7 @@ fn command(host: &str, part: &str, count: u64, events: u64) -> Outcome<Command> 
             let mut command = Command::new(python);
             command.arg("-B").arg(root.join("benches/python/asyncio_host.py"));
             command.env("PYTHONPATH", root.join("python"));
-            command.env("AWSGI_LIBRARY", programs::installed().join("libawsgi.so"));
+            command.env("LIBAWSGI", programs::installed().join("libawsgi.so"));
             command
         }
         _ => Command::new(programs::host(&HOSTS, host)?),

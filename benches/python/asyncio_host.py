@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-import awsgi
+import libawsgi
 
 
 def report(latencies):
@@ -68,7 +68,7 @@ async def rest(reactor, seconds):
 
 
 async def main(part, count):
-    async with awsgi.Reactor() as reactor:
+    async with libawsgi.Reactor() as reactor:
         await {"deadline": deadlines, "notify": notifications, "idle": rest}[part](reactor, count)
 
 

@@ -12,8 +12,8 @@ import os
 import socket
 import sys
 
-import awsgi
-from awsgi import READABLE, WRITABLE, Outcome
+import libawsgi
+from libawsgi import READABLE, WRITABLE, Outcome
 
 
 async def echo(reactor, connection, idle):
@@ -74,7 +74,7 @@ class Listener:
 async def main(limit=0, idle_ms=60000):
     listener, tasks, accepted = Listener(), set(), 0
     print("listening on", listener.socket.getsockname()[1], flush=True)
-    async with awsgi.Reactor() as reactor:
+    async with libawsgi.Reactor() as reactor:
         listening, ended = reactor.descriptor(listener.socket), reactor.event()
 
         def end(task):

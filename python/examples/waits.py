@@ -5,7 +5,7 @@ import asyncio
 import os
 import threading
 
-import awsgi
+import libawsgi
 
 
 async def main():
@@ -15,12 +15,12 @@ async def main():
         event.notify()      # any thread may
         os.write(writing, b"three")
 
-    async with awsgi.Reactor() as reactor:
+    async with libawsgi.Reactor() as reactor:
         event, pipe = reactor.event(), reactor.descriptor(reading, own=True)
         thread = threading.Thread(target=elsewhere)
         thread.start()
 
-        result = await reactor.wait(event, (pipe, awsgi.READABLE), timeout=60)
+        result = await reactor.wait(event, (pipe, libawsgi.READABLE), timeout=60)
         print(result.outcome.name, event in result or pipe in result)
         result = await reactor.wait_all(event, pipe)
         print(result.outcome.name, event in result and pipe in result)

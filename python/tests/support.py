@@ -3,7 +3,7 @@
 import asyncio
 import unittest
 
-import awsgi
+import libawsgi
 
 # Only what hangs takes so long, in seconds.
 PATIENCE = 20
@@ -15,7 +15,7 @@ class ReactorTest(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         self.failures = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: self.failures.append(context))
-        self.reactor = awsgi.Reactor()
+        self.reactor = libawsgi.Reactor()
 
     async def asyncTearDown(self):
         self.reactor.close()

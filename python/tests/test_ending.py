@@ -8,8 +8,8 @@ import sys
 import unittest
 import warnings
 
-import awsgi
-from awsgi import Outcome
+import libawsgi
+from libawsgi import Outcome
 from support import ReactorTest, soon
 from test_threads import refusals
 
@@ -18,7 +18,7 @@ class Ending(unittest.IsolatedAsyncioTestCase):
     async def test_closing_completes_every_wait(self):
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            async with awsgi.Reactor() as reactor:
+            async with libawsgi.Reactor() as reactor:
                 waitables = reactor.event(), reactor.timer(3600), reactor.descriptor(ours), reactor.foreign(print)
                 waiting = [asyncio.ensure_future(reactor.wait(waitable)) for waitable in waitables]
                 waiting.append(asyncio.ensure_future(reactor.wait(timeout=3600)))
@@ -31,7 +31,7 @@ class Ending(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(watch.result.outcome, Outcome.CLOSED)
 
     async def test_more_waits_than_a_turn_has_room_for(self):
-        async with awsgi.Reactor() as reactor:
+        async with libawsgi.Reactor() as reactor:
             told = []
             for _ in range(1000):
                 reactor.start([reactor.event()], told.append)
@@ -40,23 +40,23 @@ class Ending(unittest.IsolatedAsyncioTestCase):
     async def test_nothing_is_left_open(self):
         before = os.listdir("/proc/self/fd")
         for _ in range(3):
-            async with awsgi.Reactor() as reactor:
+            async with libawsgi.Reactor() as reactor:
                 await reactor.wait(reactor.event(), timeout=0.001)
         self.assertEqual(os.listdir("/proc/self/fd"), before)
 
     async def test_what_begins_while_it_closes_is_refused(self):
-        async with awsgi.Reactor() as reactor:
+        async with libawsgi.Reactor() as reactor:
             event = reactor.event()
             reactor.close()
             reactor.close()
-            self.assertRaises(awsgi.ClosedError, reactor.event)
-            with self.assertRaises(awsgi.ClosedError):
+            self.assertRaises(libawsgi.ClosedError, reactor.event)
+            with self.assertRaises(libawsgi.ClosedError):
                 await reactor.wait(event)
         self.assertIsNone(reactor.close())
         await soon(reactor.wait_closed())
 
     async def test_everything_is_refused_afterwards(self):
-        async with awsgi.Reactor() as reactor:
+        async with libawsgi.Reactor() as reactor:
             event, timer, foreign = reactor.event(), reactor.timer(1), reactor.foreign(print)
             wait = reactor.start([event], lambda result: None)
             watch = reactor.watch(event)
@@ -73,7 +73,7 @@ class Ending(unittest.IsolatedAsyncioTestCase):
                 "watch": lambda: reactor.watch(event),
             }
         )
-        self.assertEqual(refused, {name: awsgi.ClosedError for name in refused})
+        self.assertEqual(refused, {name: libawsgi.ClosedError for name in refused})
         stale = refusals(
             {
                 "take": timer.take,
@@ -86,27 +86,27 @@ class Ending(unittest.IsolatedAsyncioTestCase):
                 "rearm": watch.rearm,
             }
         )
-        self.assertEqual(stale, {name: awsgi.StaleError for name in stale})
+        self.assertEqual(stale, {name: libawsgi.StaleError for name in stale})
         for waitable in event, timer, foreign, watch:
             waitable.close()
         # What was made since has nothing to do with them.
-        async with awsgi.Reactor() as other:
+        async with libawsgi.Reactor() as other:
             other.event()
-            self.assertRaises(awsgi.StaleError, event.notify)
-            with self.assertRaises(awsgi.StaleError):
+            self.assertRaises(libawsgi.StaleError, event.notify)
+            with self.assertRaises(libawsgi.StaleError):
                 await other.wait(event)
 
     async def test_a_waitable_is_no_other_reactors(self):
-        async with awsgi.Reactor() as one, awsgi.Reactor() as other:
+        async with libawsgi.Reactor() as one, libawsgi.Reactor() as other:
             event = one.event()
-            with self.assertRaises(awsgi.StaleError):
+            with self.assertRaises(libawsgi.StaleError):
                 await other.wait(event, timeout=0)
 
 
 class Forgotten(unittest.TestCase):
     def test_one_that_is_not_closed_is_ended_all_the_same(self):
         async def forget():
-            reactor = awsgi.Reactor()
+            reactor = libawsgi.Reactor()
             reactor.limit(room=0)
             reactor.start([reactor.event()], print)
             reactor.foreign(print)
@@ -123,7 +123,7 @@ class Forgotten(unittest.TestCase):
         tasks, complaints, loop = [], [], asyncio.new_event_loop()
 
         async def leave():
-            reactor = awsgi.Reactor()
+            reactor = libawsgi.Reactor()
             tasks.append(asyncio.ensure_future(reactor.wait(reactor.event())))
             await asyncio.sleep(0)
 
@@ -138,7 +138,7 @@ class Forgotten(unittest.TestCase):
         self.assertEqual(complaints, [])
 
     def test_one_that_cannot_be_made_leaves_nothing(self):
-        self.assertRaises(RuntimeError, awsgi.Reactor)
+        self.assertRaises(RuntimeError, libawsgi.Reactor)
 
 
 class Fork(ReactorTest):
@@ -157,7 +157,7 @@ class Fork(ReactorTest):
             "waitable close": event.close,
             "cancel": wait.cancel,
         }
-        child = forked(lambda: refusals(calls) == {name: awsgi.ForkedError for name in calls})
+        child = forked(lambda: refusals(calls) == {name: libawsgi.ForkedError for name in calls})
         self.assertEqual(os.waitpid(child, 0)[1], 0)
         # And the parent has noticed nothing.
         wait.forget()
@@ -166,7 +166,7 @@ class Fork(ReactorTest):
 
     async def test_a_child_may_make_its_own(self):
         async def main():
-            async with awsgi.Reactor() as reactor:
+            async with libawsgi.Reactor() as reactor:
                 return (await reactor.wait(timeout=0.001)).outcome == Outcome.TIMED_OUT
 
         def afresh():

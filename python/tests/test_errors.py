@@ -4,8 +4,8 @@ import errno
 import os
 import re
 
-import awsgi
-from awsgi import _native, errors
+import libawsgi
+from libawsgi import _native, errors
 from support import ReactorTest
 
 
@@ -13,7 +13,7 @@ class Errors(ReactorTest):
     async def test_the_sentence_is_the_librarys(self):
         reading, writing = os.pipe()
         os.close(reading), os.close(writing)
-        with self.assertRaises(awsgi.SystemCallError) as raised:
+        with self.assertRaises(libawsgi.SystemCallError) as raised:
             self.reactor.descriptor(reading)
         self.assertEqual((raised.exception.errno, raised.exception.status), (errno.EBADF, "AWSGI_E_OS"))
         self.assertIn("descriptor %d is not open" % reading, str(raised.exception))
@@ -28,35 +28,35 @@ class Errors(ReactorTest):
             (((event, 1 << 20),), {}),
             ((event,), {"at_least": 2}),
         ]:
-            with self.assertRaises(awsgi.InvalidError):
+            with self.assertRaises(libawsgi.InvalidError):
                 await self.reactor.wait(*members, **options)
         for members in [("event",), (None,), ((event, "READABLE"),), ((event, -1),), (1,)]:
             with self.assertRaises((TypeError, ValueError, AttributeError, OverflowError)):
                 await self.reactor.wait(*members)
-        self.assertRaises(awsgi.InvalidError, event.notify, 1 << 20)
-        self.assertRaises(awsgi.InvalidError, self.reactor.timer, float("inf"))
-        self.assertRaises(awsgi.StateError, self.reactor.start([event], lambda result: None).rearm)
+        self.assertRaises(libawsgi.InvalidError, event.notify, 1 << 20)
+        self.assertRaises(libawsgi.InvalidError, self.reactor.timer, float("inf"))
+        self.assertRaises(libawsgi.StateError, self.reactor.start([event], lambda result: None).rearm)
         self.assertEqual(len(self.reactor._waits), 1)
         self.assertEqual(self.reactor.stats()["waits"], 1)
 
     async def test_what_would_watch_itself(self):
-        self.assertRaises(awsgi.NestingError, self.reactor.descriptor, self.reactor._descriptor)
+        self.assertRaises(libawsgi.NestingError, self.reactor.descriptor, self.reactor._descriptor)
 
     async def test_limits(self):
-        async with awsgi.Reactor(max_waitables=1, max_waits=1) as small:
+        async with libawsgi.Reactor(max_waitables=1, max_waits=1) as small:
             event = small.event()
-            self.assertRaises(awsgi.LimitError, small.event)
+            self.assertRaises(libawsgi.LimitError, small.event)
             small.start([event], lambda result: None)
-            self.assertRaises(awsgi.LimitError, small.start, [event], print)
+            self.assertRaises(libawsgi.LimitError, small.start, [event], print)
 
     async def test_every_status_has_its_exception(self):
         numbers = {name: getattr(_native.lib, name) for name in re.findall(r"AWSGI_E_\w+", _native.CDEF)}
         for name, number in numbers.items():
-            with self.assertRaises(awsgi.Error) as raised:
+            with self.assertRaises(libawsgi.Error) as raised:
                 _native.check(number)
             self.assertEqual(raised.exception.status, name)
-            self.assertIs(type(raised.exception), errors.KINDS.get(name, awsgi.Error))
-        self.assertLessEqual(set(errors.KINDS) - {awsgi.Error.status}, set(numbers))
+            self.assertIs(type(raised.exception), errors.KINDS.get(name, libawsgi.Error))
+        self.assertLessEqual(set(errors.KINDS) - {libawsgi.Error.status}, set(numbers))
 
 
 class Interface(ReactorTest):

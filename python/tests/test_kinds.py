@@ -5,8 +5,8 @@ import gc
 import os
 import socket
 
-import awsgi
-from awsgi import HANGUP, READABLE, READ_CLOSED, WRITABLE, Outcome
+import libawsgi
+from libawsgi import HANGUP, READABLE, READ_CLOSED, WRITABLE, Outcome
 from support import ReactorTest, soon
 
 
@@ -112,7 +112,7 @@ class Kinds(ReactorTest):
         event = self.reactor.event()
         event.label("upstream ✓")
         self.assertIn("upstream ✓", event.describe())
-        self.assertIn("awsgi.Event", repr(event))
+        self.assertIn("libawsgi.Event", repr(event))
 
 
 class Foreign(ReactorTest):
@@ -157,7 +157,7 @@ class Foreign(ReactorTest):
             (foreign if end == "waitable" else self.reactor).close()
             self.assertEqual((await soon(waiting)).outcome, Outcome.CLOSED)
             self.assertEqual(asked, [READABLE, 0])
-            self.assertRaises(awsgi.StaleError, foreign.notify)
+            self.assertRaises(libawsgi.StaleError, foreign.notify)
             self.assertEqual(self.reactor._foreign, {})
 
     async def test_one_that_was_never_watched_is_not_stopped(self):

@@ -7,7 +7,7 @@ import sys
 import unittest
 
 import cdef
-from awsgi import _native
+from libawsgi import _native
 
 ROOT = pathlib.Path(_native.__file__).resolve().parents[2]
 
@@ -15,7 +15,7 @@ ROOT = pathlib.Path(_native.__file__).resolve().parents[2]
 def importing(**environment):
     """What importing the package says to standard error, with these variables."""
     ran = subprocess.run(
-        [sys.executable, "-c", "import awsgi"],
+        [sys.executable, "-c", "import libawsgi"],
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,
         universal_newlines=True,
@@ -26,14 +26,14 @@ def importing(**environment):
 
 class Loading(unittest.TestCase):
     def test_the_library_that_is_named_is_the_one_that_is_taken(self):
-        said = importing(AWSGI_LIBRARY="/nowhere/libawsgi.so")
+        said = importing(LIBAWSGI="/nowhere/libawsgi.so")
         self.assertIn("ImportError: libawsgi cannot be loaded:", said)
         self.assertIn("/nowhere/libawsgi.so: cannot open shared object file", said)
         self.assertIn("make build", said)
-        self.assertIn("AWSGI_LIBRARY", said)
+        self.assertIn("LIBAWSGI", said)
 
     def test_another_library_is_none(self):
-        said = importing(AWSGI_LIBRARY="libc.so.6")
+        said = importing(LIBAWSGI="libc.so.6")
         self.assertIn("libc.so.6: it has no C interface", said)
 
     def test_one_of_another_version_is_refused(self):
@@ -54,12 +54,12 @@ class Loading(unittest.TestCase):
         self.assertIn("older (0.0.9)", _native.misfit(Library(9, abi)))
 
     def test_unnamed_it_is_that_of_the_clone_then_that_of_the_system(self):
-        named = os.environ.pop("AWSGI_LIBRARY", None)
+        named = os.environ.pop("LIBAWSGI", None)
         try:
             candidates = _native.candidates()
         finally:
             if named is not None:
-                os.environ["AWSGI_LIBRARY"] = named
+                os.environ["LIBAWSGI"] = named
         abi = _native.lib.AWSGI_ABI_VERSION
         name = "libawsgi.so.%d" % abi
         self.assertEqual(candidates, [str(ROOT / "target" / "release" / name), name])

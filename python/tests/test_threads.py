@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-import awsgi
+import libawsgi
 from support import PATIENCE, ReactorTest, soon
 
 THREADS, NOTIFIES = 10, 1000
@@ -62,13 +62,13 @@ class Threads(ReactorTest):
             "forget": wait.forget,
         }
         answers = await asyncio.get_running_loop().run_in_executor(None, refusals, calls)
-        self.assertEqual(answers, {name: awsgi.ThreadError for name in calls})
+        self.assertEqual(answers, {name: libawsgi.ThreadError for name in calls})
         self.assertFalse(wait.ended)
         self.assertEqual(len(self.reactor._waits), 1)
         wait.forget()
 
     async def test_a_reactor_belongs_to_its_loop(self):
-        self.assertRaises(RuntimeError, self.elsewhere, awsgi.Reactor)
+        self.assertRaises(RuntimeError, self.elsewhere, libawsgi.Reactor)
 
     @staticmethod
     def elsewhere(function):

@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 
-import awsgi
-from awsgi import READABLE, Outcome
+import libawsgi
+from libawsgi import READABLE, Outcome
 from support import ReactorTest, soon
 
 
@@ -111,8 +111,8 @@ class Started(ReactorTest):
         await soon(self.reactor.wait(timeout=0))
         self.assertEqual([result.outcome for result in told], [Outcome.CANCELLED])
         self.assertTrue(wait.ended)
-        self.assertRaises(awsgi.StaleError, wait.cancel)
-        self.assertRaises(awsgi.StaleError, wait.forget)
+        self.assertRaises(libawsgi.StaleError, wait.cancel)
+        self.assertRaises(libawsgi.StaleError, wait.forget)
 
     async def test_what_was_forgotten_does_not(self):
         event = self.reactor.event()
@@ -213,11 +213,11 @@ class Watches(ReactorTest):
 
     async def test_results_that_nobody_looked_at_are_merged(self):
         event = self.reactor.event()
-        with self.reactor.watch(event, READABLE | awsgi.WRITABLE) as watch:
-            for ready in (READABLE, awsgi.WRITABLE):
+        with self.reactor.watch(event, READABLE | libawsgi.WRITABLE) as watch:
+            for ready in (READABLE, libawsgi.WRITABLE):
                 event.notify(ready)
                 await soon(self.reactor.wait(timeout=0.001))
-            self.assertEqual((await soon(watch.__anext__())).ready(event), READABLE | awsgi.WRITABLE)
+            self.assertEqual((await soon(watch.__anext__())).ready(event), READABLE | libawsgi.WRITABLE)
             with self.assertRaises(asyncio.TimeoutError):
                 await asyncio.wait_for(watch.__anext__(), 0.001)
 

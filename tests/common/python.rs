@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// A command line that begins with Python, and knows the package, the library and what that needs.
 pub fn command() -> Command {
     let mut command = Command::new(interpreter());
-    command.env("AWSGI_LIBRARY", c::library());
+    command.env("LIBAWSGI", c::library());
     command.env("PYTHONPATH", header::root().join("python"));
     // Nothing is left in the tree.
     command.env("PYTHONDONTWRITEBYTECODE", "1");

@@ -47,7 +47,7 @@ const HOSTS: [Host; 17] = [
     Host { name: "tokio", source: "src/tokio.rs", driver: Driver::Example("contract_tokio") },
     Host {
         name: "asyncio",
-        source: "python/awsgi/reactor.py",
+        source: "python/libawsgi/reactor.py",
         driver: Driver::Python("python/contract_asyncio.py"),
     },
     Host {

@@ -58,7 +58,7 @@ class Waitable:
         return ffi.string(text).decode()
 
     def __repr__(self):
-        return "<awsgi.%s %#x>" % (type(self).__name__, self._token)
+        return "<libawsgi.%s %#x>" % (type(self).__name__, self._token)
 
 
 class Taken(Waitable):

@@ -1,6 +1,6 @@
 """Waiting for anything in asyncio, with libawsgi.
 
-    async with awsgi.Reactor() as reactor:
+    async with libawsgi.Reactor() as reactor:
         event = reactor.event()
         result = await reactor.wait(event, timeout=2.5)
 

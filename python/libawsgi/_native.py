@@ -11,7 +11,7 @@ try:
     import cffi
 except ImportError as error:
     raise ImportError(
-        "awsgi needs cffi for this Python (%s); install it: apt install python3-cffi, or pip install cffi"
+        "libawsgi needs cffi for this Python (%s); install it: apt install python3-cffi, or pip install cffi"
         % sys.executable
     ) from error
 
@@ -52,13 +52,13 @@ def load():
         failures.append("%s: %s" % (path, unfit))
     raise ImportError(
         "libawsgi cannot be loaded:\n%s\nBuild it (make build) or install it (make install, then ldconfig), or set "
-        "AWSGI_LIBRARY to the path of libawsgi.so" % "\n".join("  " + failure for failure in failures)
+        "LIBAWSGI to the path of libawsgi.so" % "\n".join("  " + failure for failure in failures)
     )
 
 
 def candidates():
     """Where the library may be, the most particular first. Whoever names it wants no other."""
-    named = os.environ.get("AWSGI_LIBRARY")
+    named = os.environ.get("LIBAWSGI")
     if named:
         return [named]
     abi = next(line.split()[2] for line in CDEF.splitlines() if "AWSGI_ABI_VERSION" in line)

@@ -47,7 +47,7 @@ class Wait:
         check(lib.awsgi_wait_rearm(self._token))
 
     def __repr__(self):
-        return "<awsgi.Wait %#x%s>" % (self._token, " ended" if self._ended else "")
+        return "<libawsgi.Wait %#x%s>" % (self._token, " ended" if self._ended else "")
 
 
 class Watch:

@@ -193,7 +193,7 @@ class Reactor:
                 except Exception as error:
                     # One that fails takes nothing from the others.
                     self._loop.call_exception_handler(
-                        {"message": "a callback of an awsgi.Reactor failed", "exception": error}
+                        {"message": "a callback of a libawsgi.Reactor failed", "exception": error}
                     )
         finally:
             # A signal handler may have raised: what it kept from being told is told later.
@@ -268,4 +268,4 @@ class Reactor:
             # Tasks that still wait are collected with us, and would forget what is gone.
             for wait in self._waits.values():
                 wait._ended = True
-            warnings.warn("an awsgi.Reactor was not closed", ResourceWarning, source=self)
+            warnings.warn("a libawsgi.Reactor was not closed", ResourceWarning, source=self)

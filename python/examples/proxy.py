@@ -80,8 +80,13 @@ class Upstream:
                 raise ValueError("the upstream sent no head of a response")
         head, _, body = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
+        version, _, status = first.partition(" ")
+        if not version.startswith("HTTP/1.") or not status[:3].isdigit():
+            raise ValueError("the upstream does not speak HTTP/1")
+        if not status[4:].strip():
+            status = status[:3] + " Unknown"       # WSGI wants a reason
         fields = [line.partition(":") for line in lines]
-        return first.partition(" ")[2], [(name, value.strip()) for name, _, value in fields], body
+        return status, [(name, value.strip()) for name, _, value in fields], body
 
 
 def request_head(environ):
@@ -117,6 +122,7 @@ def application(environ, start_response):
             return
         # Nothing has been sent so far: one may wait before the status is known.
         start_response(status, [(name, value) for name, value in fields if name.lower() not in HOP])
+        body = body or (yield from upstream.receive())
         while body:
             yield body
             body = yield from upstream.receive()

@@ -20,7 +20,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.password = password
         self.lock = threading.Lock()
         self.rows = []
-        self.connections = []
+        self.connections = set()
         self.sessions = 0
         self.gate = threading.Event()
         self.gate.set()
@@ -31,9 +31,8 @@ class Server(socketserver.ThreadingTCPServer):
     def end_sessions(self):
         """Ends them as a server does that is restarted; they have ended when this returns."""
         with self.lock:
-            ended, self.connections = self.connections, []
-        for connection in ended:
-            connection.shutdown(socket.SHUT_RDWR)
+            for connection in self.connections:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.gate.set()
@@ -50,7 +49,14 @@ class Session(socketserver.StreamRequestHandler):
     def handle(self):
         with self.server.lock:
             self.server.sessions += 1
-            self.server.connections.append(self.connection)
+            self.server.connections.add(self.connection)
+        try:
+            self.serve()
+        finally:
+            with self.server.lock:
+                self.server.connections.discard(self.connection)
+
+    def serve(self):
         if not self.begin():
             return
         statement, values, failed = "", [], False

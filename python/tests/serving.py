@@ -21,11 +21,12 @@ LISTENING = re.compile(r"listening on http://(.+):(\d+)")
 class Server:
     """`python -m libawsgi serve SPEC ...`, at a port that the kernel has chosen."""
 
-    def __init__(self, spec, *options, directory=APPS, **environment):
+    def __init__(self, spec, *options, directory=APPS, path=(), **environment):
         self.command = [sys.executable, "-m", "libawsgi", "serve", spec, "--bind", "127.0.0.1:0", *options]
         # Its path comes first: the applications are found there, and libawsgi where we have it from.
-        path = os.pathsep.join([str(directory), str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        path = [str(directory), str(TESTS.parent), *path, os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), **environment}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self.process = subprocess.Popen(
             self.command,
             env=environment,
@@ -156,6 +157,7 @@ class Served:
     spec = None
     way = ()
     directory = APPS
+    path = ()
     environment = {}
     # What the log of a test may say: nobody else's failure is overlooked.
     quiet = True
@@ -163,7 +165,7 @@ class Served:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = Server(cls.spec, *cls.way, directory=cls.directory, **cls.environment)
+        cls.server = Server(cls.spec, *cls.way, directory=cls.directory, path=cls.path, **cls.environment)
 
     @classmethod
     def tearDownClass(cls):

@@ -76,7 +76,7 @@ def preprocessed(text):
 def number(expression, values):
     """The value of a macro, if it is a number made of numbers."""
     words = re.sub(r"[A-Za-z_]\w*", lambda word: str(values.get(word.group(), "?")), expression)
-    return eval(words) if re.fullmatch(r"[-+*()\d\s]*\d[-+*()\d\s]*", words) else None
+    return eval(words) if re.fullmatch(r"[-+*()<\d\s]*\d[-+*()<\d\s]*", words) else None
 
 
 if __name__ == "__main__":

@@ -335,6 +335,11 @@ awsgi_status awsgi_application_link(awsgi_application_entry entry,
                                     const char *config,
                                     awsgi_application *application);
 awsgi_status awsgi_application_unload(const awsgi_application *application);
+#define AWSGI_HEAD 256
+#define AWSGI_BODY 512
+#define AWSGI_ROOM 1024
+#define AWSGI_END 2048
+#define AWSGI_ABORT 4096
 typedef struct awsgi_gateway awsgi_gateway;
 typedef struct awsgi_gateway_options {
     size_t size;

@@ -3,18 +3,19 @@
 import enum
 from typing import NamedTuple, Tuple
 
-from ._native import lib
+# The numbers are those of awsgi.h, which never change. They are not asked of a library, because an application in a
+# process that is not ours uses this module with the library that loaded it.
 
 
 class Readiness(enum.IntFlag):
     """Interest and readiness. HANGUP and ERROR complete every wait, asked or not."""
 
-    READABLE = lib.AWSGI_READABLE
-    WRITABLE = lib.AWSGI_WRITABLE
-    PRIORITY = lib.AWSGI_PRIORITY
-    READ_CLOSED = lib.AWSGI_READ_CLOSED
-    HANGUP = lib.AWSGI_HANGUP
-    ERROR = lib.AWSGI_ERROR
+    READABLE = 1
+    WRITABLE = 2
+    PRIORITY = 4
+    READ_CLOSED = 8
+    HANGUP = 16
+    ERROR = 32
 
 
 READABLE = Readiness.READABLE
@@ -28,11 +29,11 @@ ERROR = Readiness.ERROR
 class Outcome(enum.IntEnum):
     """How a wait ended."""
 
-    READY = lib.AWSGI_READY
-    TIMED_OUT = lib.AWSGI_TIMED_OUT
-    CANCELLED = lib.AWSGI_CANCELLED
-    CLOSED = lib.AWSGI_CLOSED
-    FAILED = lib.AWSGI_FAILED
+    READY = 1
+    TIMED_OUT = 2
+    CANCELLED = 3
+    CLOSED = 4
+    FAILED = 5
 
 
 class Member(NamedTuple):

@@ -1,0 +1,99 @@
+"""How the library is called: its functions, and memory for what they take and give."""
+
+import math
+
+from ..errors import ClosedError, raise_for
+
+# How much of a request body is read at once: what the gateway holds of one.
+ROOM = 65536
+
+FOREVER = 2**64 - 1
+
+
+class ClientGone(ClosedError, ConnectionError):
+    """The client has left: nothing can be read or sent any more. Let it pass: the exchange ends without a word."""
+
+
+class Calls:
+    """The library, for one thread at a time: what is here is overwritten by each call.
+
+    `ffi` and `lib` are cffi's, of whichever module was compiled or opened for the library that runs.
+    """
+
+    __slots__ = (
+        "ffi", "lib", "again", "closed", "buffer", "count", "cursor", "key", "value", "number", "completion",
+        "spec", "watches", "fields",
+    )
+
+    def __init__(self, ffi, lib):
+        self.ffi, self.lib = ffi, lib
+        self.again, self.closed = lib.AWSGI_E_AGAIN, lib.AWSGI_E_CLOSED
+        self.buffer = ffi.new("uint8_t[]", ROOM)
+        self.count = ffi.new("size_t *")
+        self.cursor = ffi.new("size_t *")
+        self.key = ffi.new("awsgi_slice *")
+        self.value = ffi.new("awsgi_slice *")
+        self.number = ffi.new("uint64_t *")
+        self.completion = ffi.new("awsgi_completion *")
+        self.spec = ffi.new("awsgi_wait_spec *")
+        self.spec.size = ffi.sizeof("awsgi_wait_spec")
+        self.watches = ffi.new("awsgi_watch[]", 4)
+        self.fields = ffi.new("awsgi_header[]", 32)
+
+    def check(self, status):
+        """Raises what a status other than AWSGI_OK says, with the library's own sentence."""
+        if not status:
+            return
+        ffi, lib = self.ffi, self.lib
+        sentence, os_error = ffi.new("char[]", 1024), ffi.new("int32_t *")
+        lib.awsgi_last_error(sentence, 1024, ffi.NULL, os_error)
+        text = ffi.string(sentence).decode("utf-8", "replace")
+        if status == self.closed:
+            raise ClientGone(text)
+        raise_for(status, ffi.string(lib.awsgi_status_name(status)).decode(), text, os_error[0])
+
+    def make(self, function, *arguments):
+        """The token of the waitable that a function of the library makes."""
+        self.check(function(*arguments, self.number))
+        return self.number[0]
+
+    def question(self, exchange, watches, at_least, timeout):
+        """The structure for a wait: pairs of token and interest, and nanoseconds from now, or None."""
+        count = len(watches)
+        if count > len(self.watches):
+            self.watches = self.ffi.new("awsgi_watch[]", count)
+        for place, (token, interest) in zip(self.watches, watches):
+            place.waitable = token
+            place.interest = interest
+        spec = self.spec
+        spec.set, spec.count, spec.at_least = self.watches, count, at_least
+        if not timeout:
+            spec.deadline = 0 if timeout == 0 else FOREVER
+        else:
+            self.check(self.lib.awsgi_exchange_now(exchange, self.number))
+            spec.deadline = min(self.number[0] + timeout, FOREVER)
+        return spec
+
+    def head(self, fields):
+        """The header fields, pairs of bytes, as the library takes them. They live as long as `fields`."""
+        if len(fields) > len(self.fields):
+            self.fields = self.ffi.new("awsgi_header[]", len(fields))
+        borrowed = self.ffi.from_buffer
+        for place, (name, value) in zip(self.fields, fields):
+            place.name.data, place.name.len = borrowed(name), len(name)
+            place.value.data, place.value.len = borrowed(value), len(value)
+        return self.fields
+
+
+def nanoseconds(timeout, unit=1e9):
+    """What a timeout is in nanoseconds, rounded up, so that no wait ends early; None for one that never comes."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)):
+        raise TypeError(
+            "a timeout is a number or None, not %s: %.100r" % (type(timeout).__name__, timeout)
+        )
+    if not timeout >= 0:
+        raise ValueError("a timeout is not negative: %r; give None to wait for ever, 0 to ask once" % timeout)
+    # What is too far away to be told from never is never.
+    return None if timeout * unit >= 9e18 else math.ceil(timeout * unit)

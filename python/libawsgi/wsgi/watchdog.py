@@ -1,0 +1,75 @@
+"""Names suspending applications that block their loop."""
+
+import sys
+import threading
+import traceback
+
+
+class Watchdog:
+    """A thread that looks now and then whether a worker is still in the step in which it was before.
+
+    While no step runs it sleeps without end: idle is idle.
+    """
+
+    def __init__(self, seconds, tell):
+        self._seconds = seconds
+        self._tell = tell
+        self._workers = []
+        self._wanted = threading.Event()
+        self._ended = threading.Event()
+        self.asleep = True      # whether the next step has to wake it
+        self._thread = None
+
+    def watch(self, worker):
+        """Looks after a worker from now on."""
+        self._workers.append(worker)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="libawsgi-watchdog", daemon=True)
+            self._thread.start()
+
+    def leave(self, worker):
+        self._workers.remove(worker)
+
+    def wake(self):
+        self.asleep = False
+        self._wanted.set()
+
+    def end(self):
+        self._ended.set()
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self):
+        while not self._ended.is_set():
+            self._wanted.wait()
+            self._wanted.clear()
+            before = None
+            while not self._ended.wait(self._seconds):
+                now = [(worker, worker.steps, worker.step) for worker in list(self._workers)]
+                for worker, steps, step in now:
+                    if step is not None and (worker, steps, step) in (before or ()):
+                        self._look(worker, steps, step)
+                if before is not None and [steps for _, steps, _ in before] == [steps for _, steps, _ in now]:
+                    # Nothing ran in between, or what hangs was told. A step that begins meanwhile sees either.
+                    self.asleep = True
+                    break
+                before = now
+
+    def _look(self, worker, steps, step):
+        frame = sys._current_frames().get(worker.thread)
+        if frame is None or worker.steps != steps:
+            return
+        stack = traceback.extract_stack(frame)
+        del frame
+        # From the outermost frame of the application on: what is ours is of no interest.
+        here = [place for place in stack if not place.filename.startswith(OURS)] or stack
+        self._tell(
+            "%s has blocked its loop for more than %g s, in %s, line %d, in %s: %s; all other requests of this worker "
+            "wait: let it wait with yield, or serve it without --suspending"
+            % (step.title(), self._seconds, here[-1].filename, here[-1].lineno, here[-1].name, here[-1].line or "?")
+        )
+
+
+OURS = __file__.rpartition("wsgi")[0]

@@ -18,29 +18,32 @@ EXAMPLES = TESTS.parent / "examples"
 LISTENING = re.compile(r"listening on http://(.+):(\d+)")
 
 
-class Server:
-    """`python -m libawsgi serve SPEC ...`, at a port that the kernel has chosen."""
+def command(spec, *options, directory=APPS, path=(), **environment):
+    """What subprocess is told to serve an application, at a port that the kernel chooses."""
+    arguments = [sys.executable, "-m", "libawsgi", "serve", spec, "--bind", "127.0.0.1:0", *options]
+    # The applications are found where it runs, and libawsgi where we have it from.
+    path = [str(directory), str(TESTS.parent), *path, os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), **environment}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    return {"args": arguments, "env": environment, "cwd": directory, "stdin": subprocess.DEVNULL}
 
-    def __init__(self, spec, *options, directory=APPS, path=(), **environment):
-        self.command = [sys.executable, "-m", "libawsgi", "serve", spec, "--bind", "127.0.0.1:0", *options]
-        # Its path comes first: the applications are found there, and libawsgi where we have it from.
-        path = [str(directory), str(TESTS.parent), *path, os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), **environment}
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        self.process = subprocess.Popen(
-            self.command,
-            env=environment,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+
+class Server:
+    """`python -m libawsgi serve SPEC ...`, which serves."""
+
+    def __init__(self, *spec, **named):
+        how = command(*spec, **named)
+        self.command = " ".join(how["args"])
+        self.process = subprocess.Popen(**how, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.lines = []
         self.said = threading.Condition()
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
-        found = self.wait_for(LISTENING)
+        try:
+            found = self.wait_for(LISTENING)
+        except AssertionError:
+            self.kill()
+            raise
         self.address = (found[1], int(found[2]))
 
     def _read(self):
@@ -67,7 +70,6 @@ class Server:
         with self.said:
             match = self.said.wait_for(found, PATIENCE)
             if not isinstance(match, re.Match):
-                self.process.kill()
                 text = "".join(line for line in self.lines if line)
                 raise AssertionError("the log of %s has no %r:\n%s" % (self.command, pattern.pattern, text))
             return match

@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import tempfile
+import threading
 import time
 
 import gates
@@ -34,13 +35,6 @@ def sleeping(environ, start_response):
     gates.arrive("sleeping")
     yield environ[READABLE](SILENT[0], seconds)
     yield b"%d" % (time.monotonic_ns() - began)
-
-
-def sleeping_text(environ, start_response):
-    """The same as uWSGI has it: a str."""
-    start_response("200 OK", [("Content-Type", "text/html")])
-    yield environ[READABLE](SILENT[0], 0.01)
-    yield "<h1>Hello World</h1>"
 
 
 def together(environ, start_response):
@@ -121,22 +115,59 @@ def copied(environ, start_response):
     return inner(dict(environ), start_response)
 
 
-def two(environ, start_response):
-    """Two calls before one empty string: the draft leaves that open."""
+def any_of(environ, start_response):
+    """What uWSGI makes of two registrations, asked for by a key of its own."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        environ[READABLE](SILENT[0], 10)
-        environ[READABLE](ours, 10)
-        yield b""
-        yield answer(start_response, "went on")
+        theirs.send(b"x")
+        result = yield from environ["awsgi.wait"](SILENT[0], ours, timeout=20)
+        said = [SILENT[0] in result, ours in result]
+        result = yield from environ["awsgi.wait"](SILENT[0], timeout=0.01)
+        said.append(result.outcome.name)
+    yield answer(start_response, said)
 
 
-def not_empty(environ, start_response):
-    """A call, and then a string that is not empty: the draft leaves that open, too."""
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    environ[READABLE](SILENT[0], 0.01)
-    yield b"not empty"
-    yield b"went on"
+def all_of(environ, start_response):
+    """Two sockets, of which the second becomes ready when another thread writes; and an event that it notifies."""
+    first, second = socket.socketpair(), socket.socketpair()
+    event = environ["awsgi.event"]()
+
+    def elsewhere():
+        second[1].send(b"x")
+        event.notify()
+
+    first[1].send(b"x")
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    result = yield from environ["awsgi.wait_all"](first[0], second[0], event, timeout=20)
+    thread.join()
+    said = [first[0] in result, second[0] in result, event in result]
+    for one in (*first, *second):
+        one.close()
+    yield answer(start_response, said)
+
+
+def sleep(environ, start_response):
+    """What uWSGI's async_sleep does, with parts of a second."""
+    seconds = float(gates.query(environ)["seconds"])
+    began = time.monotonic_ns()
+    yield from environ["awsgi.sleep"](seconds)
+    yield answer(start_response, time.monotonic_ns() - began)
+
+
+def resumed(environ, start_response):
+    """x-wsgiorg.suspend: resumed by another thread, or when its time is over. That is in milliseconds."""
+    resume = environ["x-wsgiorg.suspend"]()
+    thread = threading.Thread(target=resume)
+    thread.start()
+    yield b""
+    thread.join()
+    by_call = bool(environ["x-wsgiorg.suspend_status"])
+    began = time.monotonic_ns()
+    environ["x-wsgiorg.suspend"](50)
+    yield b""
+    elapsed = time.monotonic_ns() - began
+    yield answer(start_response, "%s %s %s" % (by_call, bool(environ["x-wsgiorg.suspend_status"]), elapsed >= 50000000))
 
 
 def empty(environ, start_response):
@@ -240,7 +271,6 @@ PAGES = {
     for page in [
         describe,
         sleeping,
-        sleeping_text,
         together,
         before_the_head,
         timeout,
@@ -249,8 +279,10 @@ PAGES = {
         negative,
         endless,
         copied,
-        two,
-        not_empty,
+        any_of,
+        all_of,
+        sleep,
+        resumed,
         empty,
         regular_file,
         bad_descriptor,

@@ -690,6 +690,31 @@ fn a_blocking_application_reads_waits_and_writes_in_place() {
 }
 
 #[test]
+fn a_wait_in_place_that_asks_once_sees_what_is_ready() {
+    use std::os::fd::AsRawFd;
+
+    let host = Host::blocking(|_, exchange, _| {
+        let (reader, mut writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let reactor = exchange.reactor().unwrap();
+        let waitable = reactor.descriptor(reader.as_raw_fd(), false).unwrap();
+        let set = [Watch { waitable, interest: Readiness::READABLE }];
+        let ask = || {
+            let spec = WaitSpec::any(&set).until(Deadline::NOW);
+            exchange.wait_in_place(&spec).unwrap().outcome
+        };
+        assert_eq!(ask(), Outcome::TimedOut);
+        std::io::Write::write_all(&mut writer, b"x").unwrap();
+        for _ in 0..100 {
+            assert_eq!(ask(), Outcome::Ready);
+        }
+        respond(exchange, "ok")
+    });
+    let exchange = host.open(b"GET", false);
+    assert_eq!(host.serve(exchange).status, 200);
+    host.end(1);
+}
+
+#[test]
 fn a_full_pool_queues_and_every_exchange_is_answered() {
     let options = GatewayOptions { pool_threads: 2, ..Default::default() };
     let host = Host::new(Style::Blocking, options, |_, exchange, _| {

@@ -1,9 +1,8 @@
 """The shared library: where it is found, and how it is called."""
 
-import os
-import pathlib
 import sys
 
+from . import places
 from ._cdef import CDEF
 from .errors import raise_for
 
@@ -40,7 +39,7 @@ STATS = ffi.typeof("awsgi_stats *")
 def load():
     """The library, or one ImportError that lists what was tried and says what to do."""
     failures = []
-    for path in candidates():
+    for path in places.libraries():
         try:
             library = ffi.dlopen(path)
         except OSError as error:
@@ -54,19 +53,6 @@ def load():
         "libawsgi cannot be loaded:\n%s\nBuild it (make build) or install it (make install, then ldconfig), or set "
         "LIBAWSGI to the path of libawsgi.so" % "\n".join("  " + failure for failure in failures)
     )
-
-
-def candidates():
-    """Where the library may be, the most particular first. Whoever names it wants no other."""
-    named = os.environ.get("LIBAWSGI")
-    if named:
-        return [named]
-    abi = next(line.split()[2] for line in CDEF.splitlines() if "AWSGI_ABI_VERSION" in line)
-    name = "libawsgi.%s.dylib" % abi if sys.platform == "darwin" else "libawsgi.so.%s" % abi
-    # Used from a clone: what `make build` put there.
-    clone = pathlib.Path(__file__).resolve().parents[2]
-    built = clone / "target" / "release" / name
-    return ([str(built)] if (clone / "include" / "awsgi.h").exists() else []) + [name]
 
 
 def misfit(library):

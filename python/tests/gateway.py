@@ -19,6 +19,9 @@ from libawsgi._native import check, ffi, lib, structure
 # Only what hangs takes so long, in seconds.
 PATIENCE = 20
 
+# ffi and lib of a compiled module, if the tests are to run with one: see test_wsgi_compiled.
+ENGINE = None
+
 ENDS = {lib.AWSGI_END: "end", lib.AWSGI_ABORT: "abort"}
 
 
@@ -61,7 +64,7 @@ class Client:
                     self.take()
                 self.ended = end
 
-    def take(self):
+    def take(self, once=False):
         """Takes what is there, and says that it was sent."""
         slices, count, end = ffi.new("awsgi_slice[]", 8), ffi.new("size_t *"), ffi.new("int *")
         while True:
@@ -71,6 +74,8 @@ class Client:
             taken = b"".join(bytes(ffi.buffer(part.data, part.len)) for part in slices[0 : count[0]])
             self.body += taken
             check(lib.awsgi_exchange_sent(self.token, len(taken)))
+            if once:
+                return
 
     def feed(self, data=b"", end=False):
         """How many bytes were taken."""
@@ -110,7 +115,9 @@ class Gateway:
     def __init__(self, application, suspending, output=0, multithread=False, script_name=None, threads=0, **options):
         self.failures = []
         self.log = []
-        self.application = wsgi.Application(ffi, lib, application, suspending=suspending, options=options)
+        # The engine may have been given the library through another module than we.
+        self.ffi, engine_lib = ENGINE or (ffi, lib)
+        self.application = wsgi.Application(self.ffi, engine_lib, application, suspending=suspending, options=options)
         self.clients = {}
         self.states = {}
         self.results = []       # what `run` has answered
@@ -152,9 +159,12 @@ class Gateway:
     # ---- What the library calls, as whoever hosts the engine does ----
 
     def _worker(self, app, reactor, out):
-        self.workers[1] = self.application.worker(reactor)
+        self.workers[1] = self.application.worker(self.theirs("awsgi_reactor *", reactor))
         out[0] = ffi.cast("void *", 1)
         return 0
+
+    def theirs(self, kind, pointer):
+        return self.ffi.cast(kind, int(ffi.cast("uintptr_t", pointer)))
 
     def _worker_end(self, worker):
         self.application.worker_end(self.workers.pop(1))
@@ -162,7 +172,11 @@ class Gateway:
     def _run(self, worker, exchange, state, done, count):
         try:
             result, self.states[exchange] = self.application.run(
-                self.workers[1], exchange, self.states.get(exchange), done, count
+                self.workers[1],
+                exchange,
+                self.states.get(exchange),
+                self.theirs("const awsgi_completion *", done),
+                count,
             )
         except BaseException:
             self.failures.append(traceback.format_exc())
@@ -252,7 +266,8 @@ class Gateway:
         while not holds():
             if time.monotonic() > last:
                 raise AssertionError("it did not come\n" + "\n".join(self.failures + self.log))
-            self.turn(PATIENCE)
+            # What a pool thread does need not wake us.
+            self.turn(0.02)
 
     def close(self):
         """Ends all of it. Nothing may be left."""

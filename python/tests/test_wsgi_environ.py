@@ -100,8 +100,32 @@ class Environ:
     def test_many_different_texts_leave_no_memory(self):
         gateway = self.gateway(lambda environ, start_response: start_response("200 OK", []) and [])
         for number in range(1500):
-            gateway.get(target="/%d" % number, headers=[("X-%d" % number, "a" * 100)]).release()
-        self.assertLess(len(gateway.workers[1].environs.texts), 1100)
+            gateway.get(target="/%d" % number, headers=[("X-%d" % number, "a" * (number * 5))]).release()
+        texts = gateway.workers[1].environs.texts
+        self.assertLess(len(texts), 1100)
+        self.assertLess(max(map(len, texts)), 4096)
+
+    def test_exchanges_share_texts(self):
+        environs = []
+
+        def application(environ, start_response):
+            environs.append(environ)
+            start_response("200 OK", [])
+            return []
+
+        gateway = self.gateway(application)
+        for _ in range(2):
+            gateway.get(headers=[("User-Agent", "some client")])
+        first, second = environs
+        self.assertIs(first["HTTP_USER_AGENT"], second["HTTP_USER_AGENT"])
+        keys = {key: key for key in first}
+        self.assertTrue(all(keys[key] is key for key in second))
+
+    def test_many_and_long_variables(self):
+        headers = [("X-%d" % number, "v" * 1000) for number in range(100)]
+        environ = seen(self, headers=headers)
+        for number in range(100):
+            self.assertEqual(environ["HTTP_X_%d" % number], "v" * 1000)
 
     def test_the_file_wrapper_gives_blocks_and_closes(self):
         wrapper = seen(self)["wsgi.file_wrapper"]

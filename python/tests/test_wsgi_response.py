@@ -4,8 +4,9 @@ import io
 import itertools
 import sys
 import tempfile
+import threading
 
-from gateway import both
+from gateway import PATIENCE, both
 
 TEXT = [("Content-Type", "text/plain")]
 
@@ -165,6 +166,33 @@ class Iterables:
         self.assertEqual(self.answer(application, "HEAD").length, 1000)
         self.assertEqual(self.answer(application, "HEAD", "/list").length, 3)
 
+    def test_a_length_that_head_cannot_know_is_not_told(self):
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            if environ["PATH_INFO"] == "/":
+                return []
+            return iter([b"a", b"b"])
+
+        self.assertEqual(self.answer(application, "HEAD").length, -1)
+        self.assertEqual(self.answer(application, "HEAD", "/iter").length, -1)
+
+    def test_304_may_tell_the_length_of_what_it_does_not_send(self):
+        def application(environ, start_response):
+            start_response("304 Not Modified", [("Content-Length", "1000")])
+            return [b"dropped"]
+
+        self.assertEqual(self.answer(application).length, 1000)
+
+    def test_written_to_head(self):
+        def application(environ, start_response):
+            write = start_response("200 OK", [("Content-Length", "6")])
+            write(b"abc")
+            write(b"def")
+            return []
+
+        client = self.answer(application, "HEAD")
+        self.assertEqual((client.length, client.body, client.ended), (6, b"", "end"))
+
     def test_a_file(self):
         file = tempfile.TemporaryFile()
         file.write(b"x" * 200000)
@@ -262,8 +290,6 @@ class Iterables:
         self.assertLessEqual(asked, {"__class__", "__len__", "__iter__", "close"})
 
     def test_close_runs_where_the_application_ran(self):
-        import threading
-
         threads = []
 
         class Iterable:
@@ -298,7 +324,7 @@ class Iterables:
         gateway.turns(10)
         # Four fill it, and one waits for room.
         self.assertEqual(len(pulled), 5)
-        client.take()
+        client.take(once=True)
         gateway.until(lambda: len(pulled) >= 9)
         gateway.turns(10)
         self.assertLessEqual(len(pulled), 10)
@@ -466,14 +492,20 @@ class StartResponse:
         def application(environ, start_response):
             start_response("200 OK", TEXT)
             yield b"begun"
+            if not self.suspending:
+                proceed.wait(PATIENCE)      # else what fails may still become a 500
             try:
                 raise ValueError("mine")
             except ValueError:
                 start_response("500 Oops", TEXT, sys.exc_info())
                 yield b"unreached"
 
+        proceed = threading.Event()
         gateway = self.gateway(application)
-        client = gateway.get()
+        client = gateway.open()
+        gateway.until(lambda: client.body)
+        proceed.set()
+        client.wait()
         self.assertEqual((client.status, client.body, client.ended), (200, b"begun", "abort"))
         self.failure(gateway, "ValueError: mine")
 

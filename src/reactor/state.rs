@@ -504,13 +504,15 @@ impl State {
         }
     }
 
-    /// Takes what other threads notified of at most `limit` objects.
-    pub(super) fn drain_inbox(&mut self, limit: usize) {
+    /// Takes what other threads notified of at most `limit` objects. Answers the slots of exchanges
+    /// whose pool threads want something.
+    #[must_use = "pool threads wait for an answer"]
+    pub(super) fn drain_inbox(&mut self, limit: usize) -> Vec<u32> {
+        let mut poked = Vec::new();
         if !self.cell.slots.has_notices() {
-            return;
+            return poked;
         }
         let slots = &self.cell.slots;
-        let mut poked = Vec::new();
         slots.drain_some(limit, |slot, bits, times| match self.core.exchange_key(slot) {
             Some(_) => poked.push(slot),
             None => {
@@ -519,6 +521,11 @@ impl State {
                 }
             }
         });
+        poked
+    }
+
+    /// Does what pool threads ask, in these slots.
+    pub(super) fn answer_poked(&mut self, poked: Vec<u32>) {
         for slot in poked {
             // What one asks for may drain the inbox again, and end another that lies here still.
             if let Some(key) = self.core.exchange_key(slot) {

@@ -126,7 +126,8 @@ pub fn waitable_take(waitable: Token) -> Result<u64> {
     on_token(waitable, Kind::Waitable, |state, slot, _| {
         if let Source::Event | Source::Counter(_) = state.core.source(slot) {
             // What other threads notified meanwhile counts, or it would be lost.
-            state.drain_inbox(usize::MAX);
+            let poked = state.drain_inbox(usize::MAX);
+            state.answer_poked(poked);
         }
         let now = state.now();
         state.core.take(slot, now)

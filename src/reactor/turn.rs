@@ -54,10 +54,13 @@ impl State {
         let (taken, completions) = self.ask_selector(turn, budget, sink)?;
         // Half of the budget at least for each kind, or a flood of one could starve the others.
         let left = budget.saturating_sub(taken).max(budget.div_ceil(2)) as usize;
-        self.drain_inbox(left);
+        let poked = self.drain_inbox(left);
         let now = self.now();
         let expired = self.core.expire(now, left);
         self.stats.events += expired as u64;
+        // After what has expired, or a wait that a pool thread starts for a moment would end before
+        // the selector was asked once.
+        self.answer_poked(poked);
         self.expire_drains(now);
         for _ in 0..left {
             let Some((key, completion)) = self.core.next_exchange_completion() else { break };

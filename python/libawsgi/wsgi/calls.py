@@ -22,7 +22,7 @@ class Calls:
 
     __slots__ = (
         "ffi", "lib", "again", "closed", "buffer", "count", "cursor", "key", "value", "number", "completion",
-        "spec", "watches", "fields",
+        "spec", "watches", "fields", "environ", "respond",
     )
 
     def __init__(self, ffi, lib):
@@ -39,6 +39,9 @@ class Calls:
         self.spec.size = ffi.sizeof("awsgi_wait_spec")
         self.watches = ffi.new("awsgi_watch[]", 4)
         self.fields = ffi.new("awsgi_header[]", 32)
+        # Those of batch.py, if they were compiled.
+        self.environ = getattr(lib, "libawsgi_environ", None)
+        self.respond = getattr(lib, "libawsgi_respond", None)
 
     def check(self, status):
         """Raises what a status other than AWSGI_OK says, with the library's own sentence."""
@@ -74,15 +77,59 @@ class Calls:
             spec.deadline = min(self.number[0] + timeout, FOREVER)
         return spec
 
-    def head(self, fields):
-        """The header fields, pairs of bytes, as the library takes them. They live as long as `fields`."""
-        if len(fields) > len(self.fields):
-            self.fields = self.ffi.new("awsgi_header[]", len(fields))
-        borrowed = self.ffi.from_buffer
-        for place, (name, value) in zip(self.fields, fields):
+    def variables(self, exchange):
+        """The names and values of the environ, by turns, and how long they are together."""
+        ffi = self.ffi
+        if self.environ is not None:
+            buffer, length = self.buffer, self.environ(exchange, self.buffer, ROOM)
+            if length > ROOM:
+                buffer = ffi.new("uint8_t[]", length)
+                length = self.environ(exchange, buffer, length)
+            if length < 0:
+                self.check(length)
+            data = ffi.buffer(buffer, length)[:]
+        else:
+            parts = []
+            cursor, key, value = self.cursor, self.key, self.value
+            cursor[0] = 0
+            while True:
+                status = self.lib.awsgi_exchange_environ_each(exchange, cursor, key, value)
+                if status:
+                    break
+                for part in (key, value):
+                    parts.append(ffi.buffer(part.data, part.len)[:] if part.len else b"")
+            if status != self.again:
+                self.check(status)
+            parts.append(b"")
+            data = b"\0".join(parts)
+        texts = data.decode("latin-1").split("\0")
+        texts.pop()     # what follows the last NUL
+        return texts, len(data)
+
+    def start(self, exchange, status, fields, block):
+        """Gives the head of a response, with header fields as head.py makes them, and its first bytes. Answers how many
+        of them were taken."""
+        size = len(block)
+        if self.respond is not None:
+            # A name and a value end in NUL each, and hold none.
+            flat = b"\0".join(fields) + b"\0"
+            status = self.respond(exchange, status, flat, len(fields) // 2, block, size, self.count)
+            if status:
+                self.check(status)
+            return self.count[0]
+        count = len(fields) // 2
+        if count > len(self.fields):
+            self.fields = self.ffi.new("awsgi_header[]", count)
+        borrowed, parts = self.ffi.from_buffer, iter(fields)
+        for place in self.fields[0:count]:
+            name, value = next(parts), next(parts)
             place.name.data, place.name.len = borrowed(name), len(name)
             place.value.data, place.value.len = borrowed(value), len(value)
-        return self.fields
+        self.check(self.lib.awsgi_exchange_start(exchange, status, self.fields, count))
+        if not size:
+            return 0
+        self.check(self.lib.awsgi_exchange_write(exchange, block, size, self.count))
+        return self.count[0]
 
 
 def nanoseconds(timeout, unit=1e9):

@@ -2,12 +2,10 @@
 
 import sys
 
-# Texts that come again: names of variables, and short values. Both are bounded, whatever clients send.
+# How many texts are kept to be shared by all exchanges, which is memory where many wait: names of variables, and values
+# that come again. Requests with more variables than that many bytes keep none, so that no client can fill memory.
 KEPT = 1000
-KEPT_LENGTH = 64
-
-# Of the library's own wsgi.* variables those that are not texts in Python.
-FLAGS = {b"wsgi.multithread", b"wsgi.multiprocess", b"wsgi.run_once", b"wsgi.input_terminated"}
+SHARED = 4096
 
 
 class FileWrapper:
@@ -30,45 +28,31 @@ class FileWrapper:
 
 
 class Environs:
-    """Makes environs, on one thread at a time."""
+    """Makes environs, for one worker."""
 
-    __slots__ = ("multiprocess", "texts")
+    __slots__ = ("same", "texts")
 
     def __init__(self, multiprocess):
-        self.multiprocess = multiprocess
+        # What is the same for all.
+        self.same = {
+            "wsgi.version": (1, 0),
+            "wsgi.errors": sys.stderr,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.multiprocess": multiprocess,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+        }
         self.texts = {}
 
     def make(self, calls, exchange):
         """A dictionary of what the gateway has of a request, and of what is the same for all."""
-        environ = {
-            "wsgi.errors": sys.stderr,
-            "wsgi.file_wrapper": FileWrapper,
-        }
-        texts, buffer = self.texts, calls.ffi.buffer
-        cursor, key, value = calls.cursor, calls.key, calls.value
-        cursor[0] = 0
-        each = calls.lib.awsgi_exchange_environ_each
-        while True:
-            status = each(exchange, cursor, key, value)
-            if status:
-                break
-            name = buffer(key.data, key.len)[:]
-            text = buffer(value.data, value.len)[:] if value.len else b""
-            if name in FLAGS:
-                environ[name.decode()] = text != b"0"
-            else:
-                environ[texts.get(name) or self.text(name)] = texts.get(text) or self.text(text)
-        if status != calls.again:
-            calls.check(status)
-        environ["wsgi.version"] = (1, 0)
-        if self.multiprocess:
-            environ["wsgi.multiprocess"] = True
+        texts, size = calls.variables(exchange)
+        if size <= SHARED:
+            shared = self.texts
+            if len(shared) > KEPT:
+                shared.clear()
+            texts = list(map(shared.setdefault, texts, texts))
+        environ = dict(zip(texts[::2], texts[1::2]))
+        environ.update(self.same)
+        environ["wsgi.multithread"] = environ["wsgi.multithread"] != "0"
         return environ
-
-    def text(self, raw):
-        text = raw.decode("latin-1")
-        if len(raw) <= KEPT_LENGTH:
-            if len(self.texts) >= KEPT:
-                self.texts.clear()
-            self.texts[raw] = text
-        return text

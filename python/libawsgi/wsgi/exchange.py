@@ -8,7 +8,7 @@ from . import waits
 from .calls import ClientGone, nanoseconds
 from .environ import FileWrapper
 from .head import header_fields, kind, status_code
-from .input import AsyncInput, Body, Stream
+from .input import AsyncInput, Stream, read_body
 
 # Numbers of awsgi.h, which never change.
 READABLE, WRITABLE, PRIORITY = 1, 2, 4
@@ -33,9 +33,9 @@ class Exchange:
 
     __slots__ = (
         "worker", "calls", "token", "thread", "running", "gone",
-        "body", "environ", "input",
+        "environ", "input",
         "iterable", "next", "ready_made", "known",
-        "status", "fields", "length", "written", "head_sent", "is_head", "backlog",
+        "status", "fields", "length", "written", "head_sent", "bodiless", "backlog",
         "asked", "own", "empty", "timed_out", "resumed",
     )
 
@@ -46,7 +46,6 @@ class Exchange:
         self.thread = current_thread()
         self.running = False
         self.gone = False           # the client has left, and the application was told
-        self.body = None if worker.streaming else Body(worker.memory)
         self.environ = None
         self.input = None
         self.iterable = None
@@ -58,7 +57,7 @@ class Exchange:
         self.length = None          # the Content-Length
         self.written = 0
         self.head_sent = False
-        self.is_head = False
+        self.bodiless = False       # HEAD, 204, 304: no body is sent
         self.backlog = None         # of a step: what the gateway had no room for
         self.asked = None           # the Question
         self.own = 0                # the token of the exchange as a waitable
@@ -77,7 +76,9 @@ class Exchange:
             if count:
                 self.woken(done)
             if self.environ is None:
-                if self.body is not None and not self.body.read(self):
+                if worker.streaming:
+                    self.input = Stream(self)
+                elif not read_body(self):
                     return self.wait_own(READABLE)
                 self.call()
             return self.advance()
@@ -96,11 +97,8 @@ class Exchange:
         """Calls the application."""
         worker = self.worker
         environ = self.environ = worker.environs.make(self.calls, self.token)
-        self.is_head = environ.get("REQUEST_METHOD") == "HEAD"
-        if self.body is None:
-            self.input = Stream(self)
-        else:
-            self.input, self.body = self.body.stream, None
+        # Now, for the application may change it.
+        self.bodiless = environ["REQUEST_METHOD"] == "HEAD"
         environ["wsgi.input"] = self.input
         environ["x-wsgiorg.fdevent.readable"] = environ["x-wsgiorg.async.readable"] = self.readable
         environ["x-wsgiorg.fdevent.writable"] = environ["x-wsgiorg.async.writable"] = self.writable
@@ -152,8 +150,8 @@ class Exchange:
                     )
                 self.put(block)
                 self.empty = 0
-                if self.is_head or self.status == 204 or self.status == 304:
-                    # No more of the body is wanted, and it may have no end.
+                if self.bodiless:
+                    # No more of it is wanted, and it may have no end.
                     self.next = None
                 elif suspending and not self.ready_made and self.backlog is None:
                     # The block leaves before the next is asked for, which may take its time.
@@ -175,6 +173,7 @@ class Exchange:
             raise StateError("the application asked to wait, and ended without yielding b''")
         if not self.head_sent:
             self.known = False
+            self.complete_head(b"")
             self.send_head(b"")
         self.end()
         return DONE
@@ -183,15 +182,15 @@ class Exchange:
         """Ends what the application has. It does nothing again, so `close` of the iterable runs once."""
         iterable, self.iterable = self.iterable, None
         self.next = self.asked = self.fields = self.backlog = None
+        # From here on all is refused, also to `close`. The environ holds us, so that one of the two lets go.
+        self.running = self.environ = False
         try:
             # As PEP 3333 says, of all attributes that one alone.
             close = getattr(iterable, "close", None)
             if close is not None:
                 close()
         finally:
-            stream, self.input, self.environ = self.input, None, False
-            if self.body is not None:
-                stream, self.body = self.body.stream, None
+            stream, self.input = self.input, None
             if stream is not None and not self.worker.streaming:
                 stream.close()
 
@@ -203,11 +202,9 @@ class Exchange:
     def title(self):
         """What the watchdog calls it."""
         environ = self.environ or {}
-        return "the application, for %s %s%s," % (
-            environ.get("REQUEST_METHOD", "?"),
-            environ.get("SCRIPT_NAME", ""),
-            environ.get("PATH_INFO", ""),
-        )
+        path = "%s%s" % (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
+        # Clients choose it: quoted, it stays on its line.
+        return "the application, for %s %a," % (environ.get("REQUEST_METHOD", "?"), path)
 
     def end_after_failure(self):
         # One failure is told by whoever called us: this one too, but it does not hide the first.
@@ -242,8 +239,6 @@ class Exchange:
         self.may()
         if block.__class__ is not bytes and not isinstance(block, bytes):
             raise not_bytes(block, "wrote")
-        if self.next is None and self.iterable is not None:
-            raise StateError("the response is complete: nothing can be written after it")
         self.known = False
         if block:
             self.put(block)
@@ -253,28 +248,34 @@ class Exchange:
         if block.__class__ is not bytes and not isinstance(block, bytes):
             raise not_bytes(block)
         if not self.head_sent:
-            self.send_head(block)
+            self.complete_head(block)
         size = len(block)
+        calls = self.calls
+        if self.bodiless:
+            if not self.head_sent:
+                self.send_head(b"")
+            return
         if self.length is not None and self.written + size > self.length:
-            if self.iterable.__class__ is FileWrapper and not self.is_head:
-                # A file is sent up to the length that was declared, as PEP 3333 has it.
-                block = block[: self.length - self.written]
-                size = len(block)
-                self.next = None
-            elif not self.is_head:
+            if self.iterable.__class__ is not FileWrapper:
                 raise InvalidError(
                     "%d bytes would follow %d of a response whose Content-Length is %d: send no more than was declared"
                     % (size, self.written, self.length)
                 )
+            # A file is sent up to the length that was declared, as PEP 3333 has it.
+            block = block[: self.length - self.written]
+            size = len(block)
+            self.next = None
         self.written += size
-        if self.backlog is not None:
+        if not self.head_sent:
+            taken = self.send_head(block)
+        elif self.backlog is not None:
             self.backlog.append(block)
             return
-        calls = self.calls
-        status = calls.lib.awsgi_exchange_write(self.token, block, size, calls.count)
-        if status:
-            calls.check(status)
-        taken = calls.count[0]
+        else:
+            status = calls.lib.awsgi_exchange_write(self.token, block, size, calls.count)
+            if status:
+                calls.check(status)
+            taken = calls.count[0]
         if taken < size:
             self.backlog = [memoryview(block)[taken:]]
 
@@ -293,7 +294,8 @@ class Exchange:
         self.backlog = None
         return True
 
-    def send_head(self, block):
+    def complete_head(self, block):
+        """Sees to it that there is a head, with a Content-Length if that is known; `block` is the first of the body."""
         status = self.status
         if not status:
             raise StateError(
@@ -301,16 +303,19 @@ class Exchange:
                 if status is None
                 else "start_response refused what the application gave, so there is no head to send"
             )
-        fields, calls = self.fields, self.calls
-        if self.known and self.length is None and status != 204 and status != 304:
+        if status == 204 or status == 304:
+            self.bodiless = True
+        elif self.known and self.length is None:
             self.length = self.known_length(block)
             if self.length is not None:
-                fields.append((b"Content-Length", b"%d" % self.length))
-        status = calls.lib.awsgi_exchange_start(self.token, status, calls.head(fields), len(fields))
-        if status:
-            calls.check(status)
+                self.fields += (b"Content-Length", b"%d" % self.length)
+
+    def send_head(self, block):
+        """Gives the head, and the first bytes of the body. Answers how many of them were taken."""
+        taken = self.calls.start(self.token, self.status, self.fields, block)
         self.head_sent = True
         self.fields = None
+        return taken
 
     def known_length(self, block):
         """The length of the body, where the iterable says that it is all there; `block` is its first."""

@@ -13,19 +13,26 @@ HOP_BY_HOP = frozenset((
     "trailers", "transfer-encoding", "upgrade",
 ))
 
-# Names that were found good, as they are sent. An application has few; one that makes them up fills no memory.
+# Names that were found good, as they are sent, and statuses. An application has few; one that makes them up fills no memory.
 names = {}
-NAMES = 1000
+codes = {}
+KEPT = 1000
 
 
 def status_code(status):
     """The number of a status such as "200 OK"."""
+    code = codes.get(status) if status.__class__ is str else None
+    if code is not None:
+        return code
     if status.__class__ is not str:
         raise TypeError("the status is %s, not a str such as '200 OK': %.100r" % (kind(status), status))
     if STATUS.match(status) is None:
         raise ValueError("%.100r is not a status: %s" % (status, wrong_status(status)))
     encoded(status, "the status")
-    return int(status[:3])
+    code = int(status[:3])
+    if len(codes) < KEPT and len(status) < 100:
+        codes[status] = code
+    return code
 
 
 def wrong_status(status):
@@ -41,7 +48,7 @@ def wrong_status(status):
 
 
 def header_fields(headers):
-    """Header fields as pairs of bytes, and the Content-Length they declare, or None."""
+    """Names and values of header fields as bytes, by turns, and the Content-Length they declare, or None."""
     if headers.__class__ is not list:
         raise TypeError("the headers are %s, not a list of (name, value)" % kind(headers))
     fields, length = [], None
@@ -60,7 +67,8 @@ def header_fields(headers):
             if CONTROL.search(value):
                 raise ValueError("the value of %s holds a control character: %.100r" % (name, value))
             value = encoded(value, "the value of " + name)
-        fields.append((known, value))
+        fields.append(known)
+        fields.append(value)
         if len(known) == 14 and known.lower() == b"content-length":
             length = content_length(value, length)
     return fields, length
@@ -76,7 +84,7 @@ def checked_name(name):
     if name.lower() == "status":
         raise ValueError("Status is a header of CGI: give the status as the first argument of start_response")
     known = name.encode()
-    if len(names) < NAMES:
+    if len(names) < KEPT and len(name) < 100:
         names[name] = known
     return known
 

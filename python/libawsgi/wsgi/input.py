@@ -7,36 +7,28 @@ from ..errors import StateError
 from .calls import ROOM, ClientGone
 
 
-class Body:
-    """Reads all of a body, into memory and beyond a size into a temporary file."""
-
-    __slots__ = ("stream", "size", "memory")
-
-    def __init__(self, memory):
-        self.stream = io.BytesIO()
-        self.size = 0
-        self.memory = memory
-
-    def read(self, exchange):
-        """Takes what is there. False if there is more to come; in a step only."""
-        calls = exchange.calls
-        while True:
-            status = calls.lib.awsgi_exchange_read(exchange.token, calls.buffer, ROOM, calls.count)
-            if status:
-                if status == calls.again:
-                    return False
-                calls.check(status)
-            count = calls.count[0]
-            if not count:
-                if self.size:
-                    self.stream.seek(0)
-                return True
-            if self.size <= self.memory < self.size + count:
-                file = tempfile.TemporaryFile()
-                file.write(self.stream.getvalue())
-                self.stream = file
-            self.stream.write(calls.ffi.buffer(calls.buffer, count))
-            self.size += count
+def read_body(exchange):
+    """Reads the body of an exchange into its input: memory, and beyond a size a temporary file. False, in a step only, if
+    there is more to come."""
+    calls, stream = exchange.calls, exchange.input
+    if stream is None:
+        stream = exchange.input = io.BytesIO()
+    while True:
+        status = calls.lib.awsgi_exchange_read(exchange.token, calls.buffer, ROOM, calls.count)
+        if status:
+            if status == calls.again:
+                return False
+            calls.check(status)
+        count = calls.count[0]
+        if not count:
+            stream.seek(0)
+            return True
+        size = stream.tell()
+        if size <= exchange.worker.memory < size + count:
+            file = tempfile.TemporaryFile()
+            file.write(stream.getvalue())
+            stream = exchange.input = file
+        stream.write(calls.ffi.buffer(calls.buffer, count))
 
 
 class Stream:

@@ -186,6 +186,8 @@ def members(exchange, given):
                 if len(member) != 2:
                     raise TypeError("a member is what is waited for, or a pair of that and an interest: %r" % (member,))
                 member, interest = member
+                if not isinstance(interest, int):
+                    raise TypeError("an interest is one of libawsgi.READABLE, WRITABLE and their like: %r" % (interest,))
             if isinstance(member, Waitable):
                 token = member._token
             elif isinstance(member, Client) or exchange.is_input(member):

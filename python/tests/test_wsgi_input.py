@@ -102,6 +102,21 @@ class PreRead(Reading):
         self.assertEqual(gateway.get("POST", body=b"x" * 99999).body, b"x" * 99999)
         self.assertIsInstance(inputs[1], io.BytesIO)
 
+    def test_what_came_in_chunks_has_a_length(self):
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            names = ("CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
+            return [repr([environ.get(name) for name in names] + [environ["wsgi.input"].read()]).encode()]
+
+        gateway = self.gateway(application)
+        client = gateway.open("POST", headers=[("Transfer-Encoding", "chunked")], body=..., length=-1)
+        client.feed(b"abc", end=True)
+        self.assertEqual(eval(client.wait().body), ["3", None, b"abc"])
+        client = gateway.open("POST", headers=[("Transfer-Encoding", "chunked")], body=..., length=-1)
+        client.feed(end=True)
+        self.assertEqual(eval(client.wait().body), [None, "chunked", b""])
+        self.assertEqual(eval(gateway.get("POST", body=b"").body), ["0", None, b""])
+
     def test_a_client_that_leaves_before_its_body_came_calls_nothing(self):
         gateway = self.gateway(reading(lambda stream: self.fail("called")))
         client = gateway.open("POST", body=..., length=10)

@@ -299,6 +299,8 @@ impl Output {
             length: match self.status {
                 204 => None,
                 304 => self.declared(),
+                // Who writes nothing because nothing would be sent has not said how much there is.
+                _ if self.head_request && self.written == 0 => self.declared(),
                 _ => self.declared().or(self.ended.then_some(self.written)),
             },
             bodiless: self.bodiless,
@@ -426,6 +428,20 @@ mod tests {
         assert!(head.shared_headers().eq([(&b"X-A"[..], Bytes::from("1"))]));
         assert_eq!(output.take(), Taken::Data(Bytes::from("hello")));
         assert_eq!(output.take(), Taken::End);
+    }
+
+    #[test]
+    fn what_was_not_written_to_head_has_no_known_length() {
+        let length = |written: &[u8], headers: &[(&[u8], &[u8])]| {
+            let mut output = Output::new(8, true);
+            output.start(200, headers).unwrap();
+            output.write(written).unwrap();
+            output.end().unwrap();
+            output.head().unwrap().length
+        };
+        assert_eq!(length(b"", &[]), None);
+        assert_eq!(length(b"hello", &[]), Some(5));
+        assert_eq!(length(b"", &[(b"Content-Length", b"7")]), Some(7));
     }
 
     #[test]

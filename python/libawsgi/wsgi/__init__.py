@@ -1,8 +1,25 @@
 """WSGI applications on exchanges: PEP 3333, and the drafts that let an application wait.
 
-An `Application` is what an application library of awsgi.h is made of: its methods are the functions `load` to `unload`
-there. It is given cffi's `ffi` and `lib` of a module that has the functions of awsgi_application.h, so that the library
-that loaded the application is the one that is called.
+An `Application` is what an application library of awsgi.h is made of: its methods are the functions there. It is given
+cffi's `ffi` and `lib` of a module that has the functions of awsgi_application.h, so that the library that loaded the
+application is the one that is called.
+
+An application finds in its environ, beside what PEP 3333 names:
+
+    x-wsgiorg.fdevent.readable      readable(fd, timeout=None): yield what it returns; seconds, None for ever, 0 asks once
+    x-wsgiorg.fdevent.writable      the same for writing
+    x-wsgiorg.fdevent.timeout       true if the last wait ended because its time was over
+    x-wsgiorg.async.readable, .writable, .timeout       the same three; readable takes x-wsgiorg.async.input, too
+    x-wsgiorg.async.input           read(size), recv(size): what is there of the body
+    x-wsgiorg.suspend               suspend(timeout=None): returns `resume`, for any thread; then yield b''; milliseconds
+    x-wsgiorg.suspend_status        true if the last suspension ended by `resume`, false if its time was over
+    awsgi.wait, awsgi.wait_all      result = yield from wait(*members, at_least=1, timeout=None)
+    awsgi.sleep                     yield from sleep(seconds)
+    awsgi.event, awsgi.timer        event(counter=False), timer(delay, period=0): to be waited for
+    awsgi.client                    to be waited for: (client, libawsgi.HANGUP), (client, libawsgi.PRIORITY); client.gone
+
+An application asks for one thing at a time and yields b'': it goes on when that happened. Run in steps it is suspended
+meanwhile, on a pool thread it waits in place. An empty yield without having asked lets others run.
 """
 
 import sys

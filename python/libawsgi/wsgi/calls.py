@@ -56,7 +56,7 @@ class Calls:
         raise_for(status, ffi.string(lib.awsgi_status_name(status)).decode(), text, os_error[0])
 
     def make(self, function, *arguments):
-        """The token of the waitable that a function of the library makes."""
+        """The number, such as the token of a waitable, that a function of the library gives at its end."""
         self.check(function(*arguments, self.number))
         return self.number[0]
 

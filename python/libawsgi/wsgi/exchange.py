@@ -99,7 +99,14 @@ class Exchange:
         environ = self.environ = worker.environs.make(self.calls, self.token)
         # Now, for the application may change it.
         self.bodiless = environ["REQUEST_METHOD"] == "HEAD"
-        environ["wsgi.input"] = self.input
+        stream = environ["wsgi.input"] = self.input
+        if "CONTENT_LENGTH" not in environ and not worker.streaming:
+            size = stream.seek(0, 2)
+            if size:
+                # It came in chunks and was put together: applications that look for its length find it.
+                environ["CONTENT_LENGTH"] = str(size)
+                environ.pop("HTTP_TRANSFER_ENCODING", None)
+                stream.seek(0)
         environ["x-wsgiorg.fdevent.readable"] = environ["x-wsgiorg.async.readable"] = self.readable
         environ["x-wsgiorg.fdevent.writable"] = environ["x-wsgiorg.async.writable"] = self.writable
         environ["x-wsgiorg.fdevent.timeout"] = environ["x-wsgiorg.async.timeout"] = self.timed_out
@@ -414,7 +421,7 @@ class Exchange:
         """`awsgi.event`: an event, which any thread may notify; a counter tells how often it was."""
         self.may()
         calls = self.calls
-        return waits.Event(calls, calls.make(calls.lib.awsgi_waitable_event, self.worker.reactor, 1 if counter else 0))
+        return waits.Event(self, calls.make(calls.lib.awsgi_waitable_event, self.worker.reactor, 1 if counter else 0))
 
     def timer(self, delay, period=0):
         """`awsgi.timer`: a timer; seconds to its first expiration, and between further ones, 0: there are none."""
@@ -425,7 +432,7 @@ class Exchange:
         calls = self.calls
         calls.check(calls.lib.awsgi_exchange_now(self.token, calls.number))
         return waits.Timer(
-            calls, calls.make(calls.lib.awsgi_waitable_timer, self.worker.reactor, calls.number[0] + delay, period)
+            self, calls.make(calls.lib.awsgi_waitable_timer, self.worker.reactor, calls.number[0] + delay, period)
         )
 
     # ---- Waiting ----

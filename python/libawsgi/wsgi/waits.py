@@ -92,51 +92,61 @@ class Resume:
         self._token = token
 
     def __call__(self):
-        """Resumes the application. False if it was resumed before, or has ended."""
+        """Resumes the application. False if it is too late: it went on already, or has ended."""
         return self._notify(self._token, 1) == 0
 
 
 class Waitable:
     """What can be given to `awsgi.wait`. It ends with `close`, when nobody holds it, or with the exchange."""
 
-    __slots__ = ("_calls", "_token")
+    __slots__ = ("_exchange", "_token")
 
     interest = READABLE
 
-    def __init__(self, calls, token):
-        self._calls = calls
+    def __init__(self, exchange, token):
+        self._exchange = exchange
         self._token = token
 
     def take(self):
         """What it holds, which is cleared: then it is not ready any more. For the exchange that has made it."""
-        self._calls.check(self._calls.lib.awsgi_waitable_take(self._token, self._calls.number))
-        return self._calls.number[0]
+        exchange = self._exchange
+        exchange.may()
+        return exchange.calls.make(exchange.calls.lib.awsgi_waitable_take, self._token)
 
     def close(self):
         """Ends it. Again it does nothing."""
-        status = self._calls.lib.awsgi_waitable_close(self._token)
-        if status != self._calls.lib.AWSGI_E_STALE:
-            self._calls.check(status)
+        calls = self._exchange.calls
+        status = calls.lib.awsgi_waitable_close(self._token)
+        if status != calls.lib.AWSGI_E_STALE:
+            calls.check(status)
 
     def __del__(self):
         # Elsewhere than where the exchange runs this is refused; then it ends with the exchange.
-        self._calls.lib.awsgi_waitable_close(self._token)
+        self._exchange.calls.lib.awsgi_waitable_close(self._token)
 
 
 class Event(Waitable):
-    """A flag or a counter that any thread may notify, of this exchange or another."""
+    """A flag, or a counter, that any thread may notify; so may the code of other exchanges."""
 
     __slots__ = ()
 
     def notify(self):
         """Makes it ready until it is taken. Any thread may. False if its exchange has ended."""
-        return self._calls.lib.awsgi_notify(self._token, 1) == 0
+        return self._exchange.calls.lib.awsgi_notify(self._token, 1) == 0
+
+    def take(self):
+        """1 if it was notified since it was last taken, else 0; of a counter how often. For the exchange that made it."""
+        return super().take()
 
 
 class Timer(Waitable):
-    """Ready from its expiration until it is taken, and again after each period. `take` tells how often it expired."""
+    """Ready from its expiration until it is taken, and again after each period."""
 
     __slots__ = ()
+
+    def take(self):
+        """How often it has expired since it was last taken. For the exchange that has made it."""
+        return super().take()
 
 
 class Client:

@@ -3,12 +3,15 @@
 import fcntl
 import os
 import resource
+import select
 import socket
 import tempfile
 import threading
 import time
 
 from gateway import both, in_a_thread, pipe
+
+import libawsgi
 
 READABLE = "x-wsgiorg.fdevent.readable"
 WRITABLE = "x-wsgiorg.fdevent.writable"
@@ -225,6 +228,21 @@ class Descriptors(Waiting):
 
         self.assertEqual(self.answer(wait), [True, False, False])
 
+    def test_a_poller_of_the_application_s_own(self):
+        reader, writer = pipe(self)
+        poller = select.epoll()
+        self.addCleanup(poller.close)
+        poller.register(reader, select.EPOLLIN)
+
+        def wait(environ):
+            yield environ[READABLE](poller, 0.01)
+            first = bool(environ[TIMEOUT])
+            os.write(writer, b"x")
+            yield environ[READABLE](poller, 20.0)
+            return first, bool(environ[TIMEOUT]), poller.poll(0) == [(reader, select.EPOLLIN)]
+
+        self.assertEqual(self.answer(wait), (True, False, True))
+
     def test_numbers_beyond_1024_are_no_limit(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard < 2000:
@@ -396,6 +414,25 @@ class Undefined(Waiting):
         self.refused(TypeError, lambda environ: environ[READABLE](Wrong()), "returned no number")
         self.refused(LookupError, lambda environ: environ[READABLE](Raises()), "mine")
         self.refused(TypeError, lambda environ: environ[READABLE]())
+
+    def test_the_server_s_own_loop_is_refused(self):
+        def pollers():
+            for name in os.listdir("/proc/self/fd"):
+                try:
+                    if os.readlink("/proc/self/fd/" + name) == "anon_inode:[eventpoll]":
+                        yield int(name)
+                except FileNotFoundError:
+                    pass
+
+        def wait(environ):
+            ours = set(pollers()) - before
+            raised = [caught(lambda: environ[READABLE](number)) for number in ours]
+            yield environ[READABLE](reader, 0)
+            return raised != [] and all(isinstance(error, libawsgi.NestingError) for error in raised)
+
+        before = set(pollers())
+        reader, _ = pipe(self)
+        self.assertTrue(self.answer(wait))
 
     def test_what_is_no_timeout(self):
         ours, _ = self.sockets()

@@ -6,7 +6,7 @@ import threading
 
 from gateway import PATIENCE, both, close_quietly
 
-SEEDS = 6
+SEEDS = 20
 EXCHANGES = 40
 
 
@@ -99,7 +99,7 @@ class Body:
 class Random:
     def test_every_exchange_ends_once_and_nothing_is_left(self):
         for seed in range(SEEDS):
-            with self.subTest(seed=seed):
+            with self.subTest(seed=seed), self.stderr():
                 self.one(seed)
 
     def one(self, seed):

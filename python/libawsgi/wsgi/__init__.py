@@ -151,5 +151,6 @@ class Application:
     @staticmethod
     def tell(sentence):
         """Something for the log."""
-        sys.stderr.write("libawsgi: %s\n" % sentence)
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.write("libawsgi: %s\n" % sentence)
+            sys.stderr.flush()

@@ -1,5 +1,6 @@
 """The environ of PEP 3333, without what an exchange adds to it."""
 
+import os
 import sys
 
 # How many texts are kept to be shared by all exchanges, which is memory where many wait: names of variables, and values
@@ -36,7 +37,8 @@ class Environs:
         # What is the same for all.
         self.same = {
             "wsgi.version": (1, 0),
-            "wsgi.errors": sys.stderr,
+            # A process without one has nobody who reads it.
+            "wsgi.errors": sys.stderr or open(os.devnull, "w"),
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.multiprocess": multiprocess,
             "wsgi.run_once": False,

@@ -1,0 +1,46 @@
+"""An application in Flask, as its users write them."""
+
+import hashlib
+import threading
+
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+go = threading.Event()
+
+
+@app.route("/hello/<name>")
+def hello(name):
+    return "hello, %s, by %s" % (name, request.args["by"])
+
+
+@app.route("/form", methods=["POST"])
+def form():
+    return "%s=%s" % (request.form["name"], request.form["value"])
+
+
+@app.route("/upload", methods=["POST"])
+def upload():
+    file = request.files["file"]
+    return "%s %s" % (file.filename, hashlib.sha256(file.read()).hexdigest())
+
+
+@app.route("/stream")
+def stream():
+    return Response((b"%05d\n" % n * 100 for n in range(1000)), mimetype="text/plain")
+
+
+@app.route("/slow")
+def slow():
+    def parts():
+        yield "first"
+        go.wait(20)
+        yield "second"
+
+    return Response(parts(), mimetype="text/plain")
+
+
+@app.route("/go", methods=["POST"])
+def let_go():
+    go.set()
+    return "", 204

@@ -1,0 +1,3 @@
+"""Raises as it is imported."""
+
+application = 1 / 0

@@ -24,7 +24,17 @@ fn the_declarations_of_the_package_are_what_the_header_says() {
 
 #[test]
 fn the_package_keeps_its_promises() {
+    // What is compiled for this interpreter, if that is not there yet.
+    let built = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let mut build = python::command();
+    c::succeed(build.arg(header::root().join("python/build.py")).arg("--into").arg(&built));
+
     let mut command = python::command();
+    command.env("LIBAWSGI_BUILT", built);
+    // The command of the same build hosts it, too.
+    if let Some(awsgi) = option_env!("CARGO_BIN_EXE_awsgi") {
+        command.env("AWSGI_COMMAND", awsgi);
+    }
     // Memory that is misused, and calls of asyncio on a thread that is not its own.
     command.args(["-X", "dev", "-m", "unittest", "discover", "--start-directory"]);
     c::succeed(command.arg(header::root().join("python/tests")));

@@ -56,7 +56,7 @@ class Server:
         self._workers = workers if workers else len(os.sched_getaffinity(0))
         self._waiting = self._workers
         self.say = log or stderr(log_level)
-        self._access = Lines(access_log) if access_log else None
+        self._access = None
         self._lock = threading.Lock()
 
         made = ffi.new("awsgi_server_options *")
@@ -80,7 +80,7 @@ class Server:
         number = id(self)
         made.data = ffi.cast("void *", number)
         made.log = hook("log_line", "void (*)(int32_t, awsgi_slice, void *)")
-        if self._access:
+        if access_log:
             made.access_log = hook("access_line", "void (*)(awsgi_slice, void *)")
 
         hosted = entry.Hosted(suspending, self._worker_ready)
@@ -95,6 +95,7 @@ class Server:
             raise
         self._hosted = hosted
         self._server = server[0]
+        self._access = Lines(access_log) if access_log else None
         self._number = number
         _servers[number] = self
 
@@ -210,6 +211,8 @@ def nanoseconds(name, value):
 
 def stderr(level):
     """Writes lines up to a level."""
+    if level not in LEVELS:
+        raise ValueError("log_level is one of %s, not %r" % (", ".join(LEVELS), level))
     most = LEVELS[level]
 
     def write(name, line):

@@ -17,6 +17,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,23 @@ static int32_t failed(PyStatus status)
     return refuse(AWSGI_E_STATE, "Python does not start: %s", status.err_msg != NULL ? status.err_msg : "it gives no reason");
 }
 
+/* Whatever install_signal_handlers says, the first import of `signal` takes SIGINT if nobody has. So it is imported here,
+ * and gives it back. */
+static void leave_interrupts(void)
+{
+    struct sigaction before;
+    PyObject *module, *answer = NULL;
+    sigaction(SIGINT, NULL, &before);
+    module = py.PyImport_ImportModule("signal");
+    if (module != NULL)
+        answer = py.PyObject_CallMethod(module, "signal", "ii", (int)SIGINT, 0);
+    if (answer == NULL)
+        py.PyErr_Print();
+    py.Py_DecRef(answer);
+    py.Py_DecRef(module);
+    sigaction(SIGINT, &before, NULL);
+}
+
 /* Starts Python, which leaves the signals and the locale of the process alone. */
 static int32_t initialize(void)
 {
@@ -154,6 +172,7 @@ static int32_t initialize(void)
     py.PyConfig_Clear(&config);
     if (py.PyStatus_Exception(status))
         return failed(status);
+    leave_interrupts();
     /* Whoever wants to run code takes the lock of the interpreter for it. */
     (void)py.PyEval_SaveThread();
     return AWSGI_OK;

@@ -4,6 +4,7 @@ import http.client
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -29,22 +30,22 @@ def command(spec, *options, directory=APPS, path=(), **environment):
 
 
 class Server:
-    """`python -m libawsgi serve SPEC ...`, which serves."""
+    """`python -m libawsgi serve SPEC ...`, which serves; or another server, if `how` is what subprocess is told."""
 
-    def __init__(self, *spec, **named):
-        how = command(*spec, **named)
+    def __init__(self, *spec, how=None, stdout=subprocess.DEVNULL, listening=LISTENING, **named):
+        how = how or command(*spec, **named)
         self.command = " ".join(how["args"])
-        self.process = subprocess.Popen(**how, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(**how, stdout=stdout, stderr=subprocess.PIPE, text=True)
         self.lines = []
         self.said = threading.Condition()
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
         try:
-            found = self.wait_for(LISTENING)
+            found = self.wait_for(listening)
         except AssertionError:
             self.kill()
             raise
-        self.address = (found[1], int(found[2]))
+        self.address = (found[1], int(found[2] or 0))
 
     def _read(self):
         with self.process.stderr as stream:
@@ -145,6 +146,13 @@ def receive(connection):
     finally:
         response.close()
         connection.close()
+
+
+def readable(descriptor):
+    """Whether it becomes so, before that takes for ever."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(PATIENCE * 1000))
 
 
 def vanish(connection):

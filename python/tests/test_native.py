@@ -7,7 +7,8 @@ import sys
 import unittest
 
 import cdef
-from libawsgi import _native
+import libawsgi
+from libawsgi import _native, places
 
 ROOT = pathlib.Path(_native.__file__).resolve().parents[2]
 
@@ -15,7 +16,7 @@ ROOT = pathlib.Path(_native.__file__).resolve().parents[2]
 def importing(**environment):
     """What importing the package says to standard error, with these variables."""
     ran = subprocess.run(
-        [sys.executable, "-c", "import libawsgi"],
+        [sys.executable, "-c", "import libawsgi; libawsgi.Reactor"],
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,
         universal_newlines=True,
@@ -53,10 +54,18 @@ class Loading(unittest.TestCase):
         self.assertIn("its ABI is", _native.misfit(Library(number, abi + 1)))
         self.assertIn("older (0.0.9)", _native.misfit(Library(9, abi)))
 
+    def test_importing_the_package_loads_nothing(self):
+        # In the process of another host there is no library to be loaded.
+        ran = subprocess.run(
+            [sys.executable, "-c", "import libawsgi; print(libawsgi.__version__)"],
+            env={**os.environ, "LIBAWSGI": "/nowhere/libawsgi.so"}, stdout=subprocess.PIPE, text=True, timeout=60,
+        )
+        self.assertEqual((ran.returncode, ran.stdout), (0, libawsgi.__version__ + "\n"))
+
     def test_unnamed_it_is_that_of_the_clone_then_that_of_the_system(self):
         named = os.environ.pop("LIBAWSGI", None)
         try:
-            candidates = _native.candidates()
+            candidates = places.libraries()
         finally:
             if named is not None:
                 os.environ["LIBAWSGI"] = named

@@ -11,7 +11,7 @@ import unittest
 
 import cffi
 
-from libawsgi import _native
+from libawsgi import places
 from libawsgi._cdef import CDEF
 from libawsgi.wsgi import batch
 
@@ -33,8 +33,8 @@ sys.exit(not result.wasSuccessful() or not result.testsRun)
 
 def library():
     """How the linker is given the library that the package loads."""
-    named = [path for path in _native.candidates() if os.path.exists(path)]
-    return named[0] if named else "-l:" + _native.candidates()[-1]
+    named = [path for path in places.libraries() if os.path.exists(path)]
+    return named[0] if named else "-l:" + places.libraries()[-1]
 
 
 def compile(folder):

@@ -1,6 +1,7 @@
 //! Python programs that use the package of `python/`, with the library of this build.
 //!
-//! From outside, `AWSGI_PYTHON` names the interpreter; otherwise it is the first `python3` that has cffi.
+//! From outside, `AWSGI_PYTHON` names the interpreter; otherwise it is the first `python3` that has what
+//! `python/usable.py` looks for.
 
 use super::{c, header};
 use std::process::{Command, Stdio};
@@ -23,7 +24,7 @@ pub fn command() -> Command {
     command
 }
 
-/// An interpreter that can import cffi.
+/// An interpreter that has what the package needs.
 fn interpreter() -> &'static str {
     static INTERPRETER: OnceLock<String> = OnceLock::new();
     INTERPRETER.get_or_init(|| {
@@ -36,13 +37,13 @@ fn interpreter() -> &'static str {
         candidates
             .iter()
             .find_map(|name| executable(name))
-            .unwrap_or_else(|| panic!("none of {candidates:?} can import cffi; run: make deps"))
+            .unwrap_or_else(|| panic!("none of {candidates:?} has cffi, its headers and its library; run: make deps"))
     })
 }
 
 fn executable(name: &str) -> Option<String> {
     let mut probe = Command::new(name);
-    probe.args(["-c", "import cffi, sys; print(sys.executable)"]).stderr(Stdio::null());
+    probe.arg(header::root().join("python/usable.py")).stderr(Stdio::null());
     let output = probe.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }

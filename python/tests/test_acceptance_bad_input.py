@@ -161,7 +161,7 @@ class BadSuspending(Bad, Served, unittest.TestCase):
 
     def test_who_blocks_the_loop_is_named_with_the_line(self):
         self.assertEqual(self.get("/blocks"), "blocked")
-        self.server.wait_for(r"GET /blocks, has blocked its loop .* line \d+, in blocks: time\.sleep\(0\.5\)")
+        self.server.wait_for(r"GET '/blocks', has blocked its loop .* line \d+, in blocks: time\.sleep\(0\.5\)")
 
 
 class NoApplication(unittest.TestCase):
@@ -229,7 +229,7 @@ class Ending(unittest.TestCase):
                 while True:
                     try:
                         server.connect().close()
-                    except ConnectionRefusedError:
+                    except ConnectionError:
                         break
                 server.signal(signal.SIGTERM)
                 server.wait()

@@ -17,6 +17,7 @@ ffi, lib = _engine.ffi, _engine.lib
 
 # Of awsgi.h.
 STEPS, BLOCKING = lib.AWSGI_STEPS, lib.AWSGI_BLOCKING
+SUSPEND, YIELD = lib.AWSGI_SUSPEND, lib.AWSGI_YIELD
 OK, REFUSED, BUSY = lib.AWSGI_OK, lib.AWSGI_E_STATE, lib.AWSGI_E_BUSY
 
 _numbers = itertools.count(1)
@@ -55,7 +56,7 @@ class Hosted:
 
 
 class Worker:
-    """A worker of an application, with the exchanges that it has begun."""
+    """A worker of an application, with the exchanges that go on."""
 
     __slots__ = ("application", "data", "states", "run", "close")
 
@@ -119,17 +120,20 @@ def libawsgi_run(number, exchange, done, count):
     worker = _workers[number]
     states = worker.states
     try:
-        result, states[exchange] = worker.run(worker.data, exchange, states.get(exchange), done, count)
-        return result
+        result, state = worker.run(worker.data, exchange, states.pop(exchange, None), done, count)
     except BaseException:
         return failed("the application")
+    if result == SUSPEND or result == YIELD:
+        # Else it has ended, and C does not ask for it to be closed.
+        states[exchange] = state
+    return result
 
 
 @ffi.def_extern()
 def libawsgi_close(number, exchange):
     worker = _workers[number]
     try:
-        worker.close(worker.data, exchange, worker.states.pop(exchange, None))
+        worker.close(worker.data, exchange, worker.states.pop(exchange))
     except BaseException:
         failed("closing what the application returned")
 

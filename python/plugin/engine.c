@@ -88,16 +88,16 @@ static int32_t worker(void *app, awsgi_reactor *reactor, void **data)
 static int32_t run(void *data, awsgi_exchange exchange, void **state, const awsgi_completion *done, size_t count)
 {
     int32_t result = AWSGI_E_CLOSED;
-    (void)state;
     if (!libawsgi_ended)
         IN_PYTHON(result = libawsgi_run((uintptr_t)data, exchange, done, count));
+    /* Python has something of an exchange only while that goes on. */
+    *state = result == AWSGI_SUSPEND || result == AWSGI_YIELD ? data : NULL;
     return result;
 }
 
 static void close_exchange(void *data, awsgi_exchange exchange, void *state)
 {
-    (void)state;
-    if (!libawsgi_ended)
+    if (state != NULL && !libawsgi_ended)
         IN_PYTHON(libawsgi_close((uintptr_t)data, exchange));
 }
 

@@ -70,7 +70,7 @@ fn check_answer(address: SocketAddr) -> Outcome<()> {
 }
 
 /// Runs wrk for so many seconds; answers how many requests were answered, and how many a second.
-fn wrk(address: SocketAddr, seconds: u32) -> Outcome<(f64, f64)> {
+pub fn wrk(address: SocketAddr, seconds: u32) -> Outcome<(f64, f64)> {
     let output = Command::new("wrk")
         .args(["--threads", &THREADS.to_string(), "--connections", &CONNECTIONS.to_string()])
         .args(["--duration", &seconds.to_string(), &format!("http://{address}/hello")])

@@ -17,6 +17,7 @@ mod memory_http;
 mod notify;
 mod plot;
 mod programs;
+mod python;
 mod report;
 mod servers;
 mod sleepers;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 24] = [
+const MEASURES: [&[Measure]; 30] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
@@ -56,6 +57,12 @@ const MEASURES: [&[Measure]; 24] = [
     &[jvm::MEMORY],
     &[jvm::VIRTUAL],
     &[jvm::DEADLINE],
+    &[python::HELLO],
+    &[python::HELLO_BLOCKING],
+    &[python::SLEEP],
+    &[python::MEMORY],
+    &[python::DEADLINE],
+    &[python::TABLE],
 ];
 
 fn main() -> ExitCode {
@@ -96,17 +103,19 @@ fn measure_all(prefix: Option<&str>) -> Outcome<()> {
     println!("{}", machine::describe());
     let mut results = Vec::new();
     for measure in measures {
-        if let Some(why) = jvm::missing(measure) {
+        if let Some(why) = jvm::missing(measure).or_else(|| python::missing(measure)) {
             println!("{} is left out: {why}", measure.name);
             continue;
         }
-        let result = measure.run().map_err(|error| format!("{}: {error}", measure.name))?;
+        let result =
+            measure.run(python::absent).map_err(|error| format!("{}: {error}", measure.name))?;
         // At once: what comes after it may fail.
         report.add(&result)?;
         plot::write(&report::directory(), &result)?;
         results.push(result);
     }
     report::print(&results);
+    python::print_table();
     println!("\nresults and plots: {}", report::directory().display());
     Ok(())
 }

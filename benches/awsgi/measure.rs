@@ -104,14 +104,18 @@ impl Measure {
     /// Takes all rounds. The order of the sides is turned around in every other round: with one
     /// peer it is ours, peer, peer, ours, ours, peer, ... so that a machine that becomes slower
     /// or faster meanwhile favours nobody.
-    pub fn run(&'static self) -> Outcome<Samples> {
+    ///
+    /// `absent` says why a peer cannot take part.
+    pub fn run(&'static self, absent: fn(&'static str) -> Option<String>) -> Outcome<Samples> {
+        let mut samples = Samples { measure: self, ours: Vec::new(), peers: Vec::new() };
+        for peer in self.peers {
+            match absent(peer) {
+                None => samples.peers.push((peer, Vec::new())),
+                Some(why) => println!("{}: {peer} is left out: {why}", self.name),
+            }
+        }
         let mut sides = vec![Side::Ours];
-        sides.extend(self.peers.iter().map(|peer| Side::Peer(peer)));
-        let mut samples = Samples {
-            measure: self,
-            ours: Vec::new(),
-            peers: self.peers.iter().map(|peer| (*peer, Vec::new())).collect(),
-        };
+        sides.extend(samples.peers.iter().map(|(peer, _)| Side::Peer(peer)));
         let watched = std::io::stderr().is_terminal();
         for round in 0..self.rounds {
             if watched {
@@ -150,6 +154,11 @@ fn values(samples: &[Sample]) -> Vec<f64> {
 }
 
 impl Samples {
+    /// Whether a peer was measured.
+    pub fn has(&self, peer: &str) -> bool {
+        self.peers.iter().any(|(name, _)| *name == peer)
+    }
+
     /// Our values, in the order of the rounds.
     pub fn our_values(&self) -> Vec<f64> {
         values(&self.ours)

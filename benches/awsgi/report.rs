@@ -120,11 +120,13 @@ pub fn print(results: &[Samples]) {
                 bar,
             ]);
         };
-        for bar in measure.bars {
+        // Of a peer that was left out there was a line before.
+        for bar in measure.bars.iter().filter(|bar| bar.peer().is_none_or(|peer| samples.has(peer)))
+        {
             row(bar.peer(), Some(bar));
         }
         let barred = |peer: &str| measure.bars.iter().any(|bar| bar.peer() == Some(peer));
-        for peer in measure.peers.iter().filter(|peer| !barred(peer)) {
+        for peer in measure.peers.iter().filter(|peer| !barred(peer) && samples.has(peer)) {
             row(Some(peer), None);
         }
         if measure.bars.is_empty() && measure.peers.is_empty() {

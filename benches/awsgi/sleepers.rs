@@ -97,7 +97,7 @@ fn watch(process: Process, first: Instant, last: Instant) -> Outcome<Middle> {
 }
 
 /// Waits for every answer, and tells how long it took.
-fn answers(mut streams: Vec<TcpStream>, asked: &[Instant]) -> Outcome<Vec<Duration>> {
+pub fn answers(mut streams: Vec<TcpStream>, asked: &[Instant]) -> Outcome<Vec<Duration>> {
     let mut poll = Poll::new()?;
     for (at, stream) in streams.iter().enumerate() {
         stream.set_nonblocking(true)?;

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import traceback
 
 from . import arguments as command_line
 from . import places
@@ -17,6 +18,9 @@ def main(given):
         return serve(arguments, given)
     except (ImportError, TypeError, ValueError, OSError) as error:
         print("libawsgi: %s" % error, file=sys.stderr)
+        if error.__cause__ is not None:
+            # An application that raised as it was imported, and where.
+            traceback.print_exception(type(error.__cause__), error.__cause__, error.__cause__.__traceback__)
         return 1
 
 

@@ -61,12 +61,13 @@ class Server:
         with self.said:
             return "".join(line for line in self.lines if line)
 
-    def wait_for(self, pattern):
-        """The first match of a pattern in the log, which may still be to come."""
+    def wait_for(self, pattern, since=0):
+        """The first match of a pattern in the log, after so many characters of it. It may still be to come."""
         pattern = re.compile(pattern)
 
         def found():
-            return pattern.search("".join(line for line in self.lines if line)) or (self.lines and self.lines[-1] is None)
+            text = "".join(line for line in self.lines if line)
+            return pattern.search(text, since) or (self.lines and self.lines[-1] is None)
 
         with self.said:
             match = self.said.wait_for(found, PATIENCE)

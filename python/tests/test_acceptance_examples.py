@@ -3,11 +3,40 @@
 import http.server
 import json
 import socketserver
+import subprocess
+import sys
 import threading
 import unittest
 
 import database
 from serving import EXAMPLES, PATIENCE, Served, receive, vanish
+
+
+class Example(Served):
+    directory = EXAMPLES
+
+
+class Hello(Example):
+    spec = "validated:hello"
+
+    def test_it_answers_all_who_ask_at_once(self):
+        connections = [self.server.send("/") for _ in range(20)]
+        self.assertEqual({receive(connection).text for connection in connections}, {"hello\n"})
+
+
+class HelloSuspending(Hello, unittest.TestCase):
+    way = ("--suspending",)
+
+
+class HelloBlocking(Hello, unittest.TestCase):
+    pass
+
+
+class InAProgram(unittest.TestCase):
+    def test_it_serves_and_asks_itself(self):
+        program = [sys.executable, "-W", "error", str(EXAMPLES / "in_a_program.py")]
+        printed = subprocess.run(program, stdout=subprocess.PIPE, check=True, timeout=PATIENCE).stdout
+        self.assertEqual(printed, b"hello\n")
 
 
 class Upstream(http.server.ThreadingHTTPServer):
@@ -68,10 +97,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
-
-
-class Example(Served):
-    directory = EXAMPLES
 
 
 class Proxy(Example):

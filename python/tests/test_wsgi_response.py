@@ -424,6 +424,20 @@ class StartResponse:
         client = self.gateway(application).get()
         self.assertEqual(client.headers, [(b"X-A", b"\xe4\xa0\xff"), (b"X-B", b""), (b"X-B", b"~ !")])
 
+    def test_subclasses_of_what_is_asked_for_will_do(self):
+        class Text(str):
+            pass
+
+        class Headers(list):
+            pass
+
+        def application(environ, start_response):
+            start_response(Text("200 OK"), Headers([(Text("X-A"), Text("\xe4"))]))
+            return [b"x"]
+
+        client = self.gateway(application).get()
+        self.assertEqual((client.status, client.headers), (200, [(b"X-A", b"\xe4")]))
+
     def test_many_headers(self):
         headers = [("X-%d" % number, "v" * number) for number in range(100)]
 

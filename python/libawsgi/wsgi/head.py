@@ -21,11 +21,11 @@ KEPT = 1000
 
 def status_code(status):
     """The number of a status such as "200 OK"."""
-    code = codes.get(status) if status.__class__ is str else None
+    if not isinstance(status, str):
+        raise TypeError("the status is %s, not a str such as '200 OK': %.100r" % (kind(status), status))
+    code = codes.get(status)
     if code is not None:
         return code
-    if status.__class__ is not str:
-        raise TypeError("the status is %s, not a str such as '200 OK': %.100r" % (kind(status), status))
     if STATUS.match(status) is None:
         raise ValueError("%.100r is not a status: %s" % (status, wrong_status(status)))
     encoded(status, "the status")
@@ -49,17 +49,17 @@ def wrong_status(status):
 
 def header_fields(headers):
     """Names and values of header fields as bytes, by turns, and the Content-Length they declare, or None."""
-    if headers.__class__ is not list:
+    if not isinstance(headers, list):
         raise TypeError("the headers are %s, not a list of (name, value)" % kind(headers))
     fields, length = [], None
     for header in headers:
-        if header.__class__ is not tuple or len(header) != 2:
+        if not isinstance(header, tuple) or len(header) != 2:
             raise TypeError("a header is a tuple (name, value), not %.100r" % (header,))
         name, value = header
-        known = names.get(name) if name.__class__ is str else None
+        known = names.get(name) if isinstance(name, str) else None
         if known is None:
             known = checked_name(name)
-        if value.__class__ is not str:
+        if not isinstance(value, str):
             raise TypeError("the value of %s is %s, not a str: %.100r" % (name, kind(value), value))
         if value.isascii() and value.isprintable():
             value = value.encode()
@@ -75,7 +75,7 @@ def header_fields(headers):
 
 
 def checked_name(name):
-    if name.__class__ is not str:
+    if not isinstance(name, str):
         raise TypeError("the name of a header is %s, not a str: %.100r" % (kind(name), name))
     if NAME.match(name) is None:
         raise ValueError("%.100r is not the name of a header: use letters, digits and hyphens" % name)

@@ -5,6 +5,10 @@ from ..readiness import HANGUP, READABLE, Member, Outcome, Readiness, Result
 from .calls import nanoseconds
 
 
+# All of Readiness.
+INTERESTS = 63
+
+
 class Question:
     """What was asked. `watches` are pairs of token and interest; `made` are the waitables that end with the answer."""
 
@@ -188,7 +192,7 @@ def descriptor(exchange, file):
 
 def members(exchange, given):
     """Watches, what was made for them, and the objects in their order."""
-    watches, made, names = [], [], []
+    watches, made, names, tokens = [], [], [], set()
     try:
         for member in given:
             interest = None
@@ -198,6 +202,8 @@ def members(exchange, given):
                 member, interest = member
                 if not isinstance(interest, int):
                     raise TypeError("an interest is one of libawsgi.READABLE, WRITABLE and their like: %r" % (interest,))
+                if not 0 <= interest <= INTERESTS:
+                    raise InvalidError("there is no such interest: %r" % (interest,))
             if isinstance(member, Waitable):
                 token = member._token
             elif isinstance(member, Client) or exchange.is_input(member):
@@ -209,6 +215,12 @@ def members(exchange, given):
                 made.append(token)
             if interest is None:
                 interest = getattr(member, "interest", READABLE)
+            if token in tokens:
+                raise InvalidError(
+                    "%.100r is given twice, where the client and the input are one: give it once, with all interests, as "
+                    "in (client, READABLE | HANGUP)" % (member,)
+                )
+            tokens.add(token)
             watches.append((token, int(interest)))
             names.append(member)
     except BaseException:

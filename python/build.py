@@ -85,6 +85,25 @@ def declarations():
     return text + batch.DECLARATIONS + (PYTHON / "plugin" / "engine.cdef").read_text()
 
 
+# What may wait for the host or for the client. All else comes back at once.
+WAITING = {"awsgi_exchange_await", "awsgi_exchange_read", "awsgi_exchange_write"}
+
+
+def quick(code):
+    """Has functions that come back at once keep the lock of the interpreter.
+
+    cffi lets it go for each call. With threads that wait for it, as those of a blocking application do, every call would
+    hand it to another one, and wait in turn.
+    """
+
+    def keeping(wrapper):
+        if wrapper.group(1) in WAITING:
+            return wrapper.group()
+        return re.sub(r"^ *Py_(BEGIN|END)_ALLOW_THREADS\n", "", wrapper.group(), flags=re.MULTILINE)
+
+    return re.sub(r"^_cffi_f_(\w+)\(PyObject .*?^}", keeping, code, flags=re.MULTILINE | re.DOTALL)
+
+
 def build_engine(into):
     try:
         import cffi
@@ -96,6 +115,7 @@ def build_engine(into):
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder) / "_engine.c"
         ffi.emit_c_code(str(source))
+        source.write_text(quick(source.read_text()))
         compile_shared(source, into / places.ENGINE)
 
 

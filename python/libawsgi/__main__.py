@@ -1,6 +1,7 @@
 """python -m libawsgi serve module:application; python -m libawsgi plugin"""
 
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -16,6 +17,9 @@ def main(given):
             print(places.plugin(arguments.suspending))
             return 0
         return serve(arguments, given)
+    except KeyboardInterrupt:
+        # Before it has begun to serve.
+        return 130
     except (ImportError, TypeError, ValueError, OSError) as error:
         print("libawsgi: %s" % error, file=sys.stderr)
         if error.__cause__ is not None:
@@ -35,6 +39,8 @@ def serve(arguments, given):
     options = command_line.server(arguments)
     supervisor = None
     if arguments.supervisor is not None:
+        # A terminal sends it to all processes of a group: what is to be done, the supervisor says.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         supervisor = socket.socket(fileno=arguments.supervisor)
         os.set_inheritable(arguments.supervisor, False)
         options["multiprocess"] = arguments.processes > 1

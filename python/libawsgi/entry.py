@@ -23,8 +23,8 @@ OK, REFUSED, BUSY = lib.AWSGI_OK, lib.AWSGI_E_STATE, lib.AWSGI_E_BUSY
 _numbers = itertools.count(1)
 _applications = {}
 _workers = {}
-# Given to C, and needed as long as the process lives.
-_kept = []
+# What the log calls each of them.
+_name = ffi.new("char[]", b"wsgi")
 
 # Threads that come back from C when the interpreter has ended would find nothing.
 atexit.register(lib.libawsgi_end)
@@ -42,9 +42,7 @@ class Hosted:
 
     def describe(self, out):
         """Fills in an awsgi_application."""
-        name = ffi.new("char[]", b"wsgi")
-        _kept.append(name)
-        lib.libawsgi_describe(self.number, STEPS if self.suspending else BLOCKING, name, out)
+        lib.libawsgi_describe(self.number, STEPS if self.suspending else BLOCKING, _name, out)
 
     def load(self, spec, options):
         self.application = Application(ffi, lib, spec, suspending=self.suspending, options=options)

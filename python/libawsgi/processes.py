@@ -15,6 +15,9 @@ from .signals import AT_ONCE, DRAIN, NAMES, Signals, listening
 # A process that replaces another begins at the earliest so many seconds after that one began.
 PAUSE = 1
 
+# A process that has not ended so many seconds after it was told to end at once is killed.
+PATIENCE = 4
+
 
 class Process:
     """A process that serves: the other end of its connection, and what became of it."""
@@ -41,9 +44,10 @@ class Process:
             pass
 
     def ended(self):
-        """Its end in words, once it has closed its connection, with its exit status."""
-        self.connection.close()
-        status = self.process.wait()
+        """Its end in words, and its exit status; None while it runs."""
+        status = self.process.poll()
+        if status is None:
+            return None
         if status < 0:
             return "was ended by %s" % signal.Signals(-status).name, 128 - status
         return "ended with the exit status %d" % status, status
@@ -59,6 +63,7 @@ class Supervisor:
         self._within = within
         self._processes = []
         self._due = []          # when a process is to be replaced
+        self._killing = None    # when those that are left are killed
         self._serving = False   # all have been ready
         self._draining = False
         self._status = 0
@@ -66,27 +71,33 @@ class Supervisor:
 
     def run(self, address):
         """Until all have ended. Answers the exit status."""
-        signals = Signals()
+        # At the end of a process there is SIGCHLD.
+        signals = Signals([*NAMES, signal.SIGCHLD])
         self._selector.register(signals, selectors.EVENT_READ)
         try:
             for _ in range(self._count):
                 self._start()
             while self._processes or self._due:
                 for key, _ in self._selector.select(self._timeout()):
-                    if key.fileobj is signals:
-                        for number in signals.read():
-                            if number in NAMES:
-                                self._signal(number)
-                    else:
+                    if key.fileobj is not signals:
                         self._hear(key.data)
+                        continue
+                    for number in signals.read():
+                        if number in NAMES:
+                            self._signal(number)
+                for process in list(self._processes):
+                    end = process.ended()
+                    if end is not None:
+                        self._ended(process, *end)
                 if not self._serving and len(self._processes) == self._count and all(p.ready for p in self._processes):
                     self._serving = True
                     listening(address, " with %d processes" % self._count)
-                self._replace()
+                self._be_due()
         finally:
             for process in self._processes:
                 process.process.kill()
-                process.ended()
+                process.process.wait()
+                process.connection.close()
             self._selector.close()
             signals.close()
         return self._status
@@ -97,14 +108,21 @@ class Supervisor:
         self._selector.register(process.connection, selectors.EVENT_READ, process)
 
     def _timeout(self):
-        return max(0, min(self._due) - time.monotonic()) if self._due else None
+        due = self._due + ([self._killing] if self._killing else [])
+        return max(0, min(due) - time.monotonic()) if due else None
 
-    def _replace(self):
+    def _be_due(self):
+        """Starts those whose time has come, and ends those whose time is over."""
         now = time.monotonic()
         due = [moment for moment in self._due if moment <= now]
         self._due = [moment for moment in self._due if moment > now]
         for _ in due:
             self._start()
+        if self._killing and self._killing <= now:
+            self._killing = None
+            for process in self._processes:
+                say("process %d does not end: killing it" % process.pid)
+                process.process.kill()
 
     def _hear(self, process):
         try:
@@ -113,10 +131,15 @@ class Supervisor:
             heard = b""
         if heard:
             process.ready = True
-            return
-        self._selector.unregister(process.connection)
+        else:
+            # It is about to end, or has ended.
+            self._selector.unregister(process.connection)
+
+    def _ended(self, process, end, status):
+        if process.connection in self._selector.get_map():
+            self._selector.unregister(process.connection)
+        process.connection.close()
         self._processes.remove(process)
-        end, status = process.ended()
         if self._draining:
             if status:
                 say("process %d %s" % (process.pid, end))
@@ -140,6 +163,7 @@ class Supervisor:
             self._drain()
             return
         self._status = 128 + number
+        self._killing = time.monotonic() + PATIENCE
         for process in self._processes:
             process.tell(AT_ONCE)
 

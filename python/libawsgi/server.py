@@ -53,8 +53,9 @@ class Server:
         self.drain_timeout = drain_timeout
         self._ended = threading.Event()
         self._ready = threading.Event()
-        self._workers = workers if workers else len(os.sched_getaffinity(0))
-        self._waiting = self._workers
+        self.workers = workers if workers else len(os.sched_getaffinity(0))
+        self.max_exchanges = max_exchanges
+        self._waiting = self.workers    # of which none serves yet
         self.say = log or stderr(log_level)
         self._access = None
         self._lock = threading.Lock()
@@ -66,7 +67,7 @@ class Server:
         if fd is not None:
             made.fd = fd
             made.flags = lib.AWSGI_SERVER_FD
-        made.workers = self._workers
+        made.workers = self.workers
         made.pool_threads = threads
         made.max_headers = positive("max_headers", max_headers)
         made.max_header_bytes = positive("max_header_bytes", max_header_bytes)

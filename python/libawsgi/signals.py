@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from .descriptors import raise_limit
+
 NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT"}
 
 # What does not end within so many seconds of the second signal is left where it is.
@@ -20,7 +22,7 @@ READY, DRAIN, AT_ONCE = b"r", b"d", b"e"
 class Signals:
     """SIGTERM and SIGINT, and whatever else wakes the main thread, as bytes to be read."""
 
-    def __init__(self, numbers=(signal.SIGTERM, signal.SIGINT)):
+    def __init__(self, numbers):
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
         self._writing.setblocking(False)
@@ -56,10 +58,8 @@ class Signals:
 
 def run(server, supervisor=None):
     """Serves until a signal, or the supervisor, drains the server. Answers the exit status."""
-    signals = Signals()
-    if supervisor is not None:
-        # A terminal sends SIGINT to all processes of a group; the supervisor says what is to be done.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise_limit(server.max_exchanges, server.workers, server.say)
+    signals = Signals(NAMES if supervisor is None else [signal.SIGTERM])
     outcome = []
 
     def serve():

@@ -11,10 +11,13 @@ import subprocess
 import sys
 import threading
 
+import libawsgi
 from support import PATIENCE
 
 TESTS = pathlib.Path(__file__).resolve().parent
 APPS = TESTS / "apps"
+# Where the package is that is tested: in the clone, or installed.
+PACKAGES = pathlib.Path(libawsgi.__file__).resolve().parents[1]
 EXAMPLES = TESTS.parent / "examples"
 LISTENING = re.compile(r"listening on http://(.+):(\d+)")
 
@@ -23,7 +26,7 @@ def command(spec, *options, directory=APPS, path=(), **environment):
     """What subprocess is told to serve an application, at a port that the kernel chooses."""
     arguments = [sys.executable, "-m", "libawsgi", "serve", spec, "--bind", "127.0.0.1:0", *options]
     # The applications are found where it runs, and libawsgi where we have it from.
-    path = [str(directory), str(TESTS.parent), *path, os.environ.get("PYTHONPATH", "")]
+    path = [str(directory), str(PACKAGES), *path, os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), **environment}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     return {"args": arguments, "env": environment, "cwd": directory, "stdin": subprocess.DEVNULL}

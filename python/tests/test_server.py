@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 
 import libawsgi
-from serving import APPS, TESTS
+from serving import APPS, PACKAGES
 from support import PATIENCE
 
 
@@ -122,7 +122,7 @@ def program(text):
     """A program in Python that has `libawsgi` and `process`, the application."""
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-c", textwrap.dedent(text)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(APPS), str(TESTS.parent)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(APPS), str(PACKAGES)])},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
 

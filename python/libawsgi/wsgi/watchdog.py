@@ -52,9 +52,12 @@ class Watchdog:
                     if step is not None and (worker, steps, step) in (before or ()):
                         self._look(worker, steps, step)
                 if before is not None and [steps for _, steps, _ in before] == [steps for _, steps, _ in now]:
-                    # Nothing ran in between, or what hangs was told. A step that begins meanwhile sees either.
+                    # Nothing ran in between, or what hangs was told.
                     self.asleep = True
-                    break
+                    # A step that has begun since did not see that; one that begins from here on does.
+                    if [worker.steps for worker, _, _ in now] == [steps for _, steps, _ in now]:
+                        break
+                    self.asleep = False
                 before = now
 
     def _look(self, worker, steps, step):

@@ -85,8 +85,14 @@ def declarations():
     return text + batch.DECLARATIONS + (PYTHON / "plugin" / "engine.cdef").read_text()
 
 
-# What may wait for the host or for the client. All else comes back at once.
-WAITING = {"awsgi_exchange_await", "awsgi_exchange_read", "awsgi_exchange_write"}
+# What comes back at once on every thread. All else may wait there: for room in the response, as the first bytes of
+# libawsgi_respond, or for the reactor's owner, who does for a pool thread whatever makes, takes or closes a waitable, and
+# who may wait for the interpreter's lock himself, to write a line of the log.
+QUICK = {
+    "libawsgi_environ", "awsgi_exchange_environ", "awsgi_exchange_environ_each", "awsgi_exchange_start",
+    "awsgi_exchange_now", "awsgi_reactor_now", "awsgi_notify", "awsgi_notify_many", "awsgi_status_name",
+    "awsgi_last_error",
+}
 
 
 def quick(code):
@@ -97,7 +103,7 @@ def quick(code):
     """
 
     def keeping(wrapper):
-        if wrapper.group(1) in WAITING:
+        if wrapper.group(1) not in QUICK:
             return wrapper.group()
         return re.sub(r"^ *Py_(BEGIN|END)_ALLOW_THREADS\n", "", wrapper.group(), flags=re.MULTILINE)
 

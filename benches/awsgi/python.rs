@@ -40,7 +40,7 @@ pub const SLEEP: Measure = Measure {
     peers: &[UWSGI, GEVENT],
     bars: &[Bar::AtMost(1100.0), Bar::AsideAtMost("early", 0.0)],
     kind: Kind::Sampled,
-    rounds: 1,
+    rounds: 15,
     sample: sleep,
 };
 
@@ -52,7 +52,7 @@ pub const HELLO: Measure = Measure {
     peers: &[UWSGI, GEVENT, GRANIAN],
     bars: &[Bar::Ahead(GEVENT)],
     kind: Kind::Sampled,
-    rounds: 1,
+    rounds: 15,
     sample: |side| hello(side, Way::Plain),
 };
 
@@ -61,10 +61,10 @@ pub const HELLO_BLOCKING: Measure = Measure {
     name: "python/hello/blocking",
     unit: "requests/s",
     better: Better::Higher,
-    peers: &[GEVENT],
+    peers: &[GRANIAN],
     bars: &[],
     kind: Kind::Sampled,
-    rounds: 1,
+    rounds: 15,
     sample: |side| hello(side, Way::Blocking),
 };
 
@@ -76,7 +76,7 @@ pub const MEMORY: Measure = Measure {
     peers: &[UWSGI, GEVENT],
     bars: &[Bar::Ahead(UWSGI), Bar::Ahead(GEVENT)],
     kind: Kind::Sampled,
-    rounds: 1,
+    rounds: 15,
     sample: memory,
 };
 
@@ -88,7 +88,7 @@ pub const DEADLINE: Measure = Measure {
     peers: &[UWSGI, GEVENT],
     bars: &[Bar::AsideAtMost("99 of 100 within", 5000.0), Bar::AsideAtMost("early", 0.0)],
     kind: Kind::Sampled,
-    rounds: 1,
+    rounds: 15,
     sample: deadline,
 };
 

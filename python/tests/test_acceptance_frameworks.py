@@ -35,6 +35,9 @@ class Framework(Served):
     def test_a_streamed_response(self):
         self.assertEqual(self.get("/stream"), "".join("%05d\n" % n * 100 for n in range(1000)))
 
+    def test_a_stream_that_waits(self):
+        self.assertEqual(self.get("/waits"), "waited: True")
+
 
 class Blocking(Framework):
     def test_a_stream_is_sent_as_it_comes(self):

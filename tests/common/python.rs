@@ -34,10 +34,9 @@ fn interpreter() -> &'static str {
             Err(_) => vec!["python3", "/usr/bin/python3"],
         };
         // Its own name for itself: the one that we know may be a script that looks for it.
-        candidates
-            .iter()
-            .find_map(|name| executable(name))
-            .unwrap_or_else(|| panic!("none of {candidates:?} has cffi, its headers and its library; run: make deps"))
+        candidates.iter().find_map(|name| executable(name)).unwrap_or_else(|| {
+            panic!("none of {candidates:?} has cffi, its headers and its library; run: make deps")
+        })
     })
 }
 

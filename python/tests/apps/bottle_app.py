@@ -1,6 +1,7 @@
 """An application in Bottle, as its users write them."""
 
 import hashlib
+import socket
 import threading
 
 from bottle import Bottle, request, response
@@ -36,6 +37,21 @@ def slow():
     yield "first"
     go.wait(20)
     yield "second"
+
+
+@app.get("/waits")
+def waits():
+    """The one page that knows that it may wait. Bottle looks for the first block that is not empty by itself."""
+    environ = request.environ
+    readable, silent = environ["x-wsgiorg.fdevent.readable"], socket.socketpair()
+
+    def parts():
+        yield b"wait"
+        with silent[0], silent[1]:
+            yield readable(silent[0], 0.01)
+        yield b"ed: %s" % str(bool(environ["x-wsgiorg.fdevent.timeout"])).encode()
+
+    return parts()
 
 
 @app.post("/go")

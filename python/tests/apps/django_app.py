@@ -1,6 +1,7 @@
 """An application in Django, in one file."""
 
 import hashlib
+import socket
 import threading
 
 import django
@@ -40,6 +41,19 @@ def slow(request):
     return StreamingHttpResponse(parts(), content_type="text/plain")
 
 
+def waits(request):
+    """The one page that knows that it may wait."""
+    environ = request.environ
+    readable, silent = environ["x-wsgiorg.fdevent.readable"], socket.socketpair()
+
+    def parts():
+        with silent[0], silent[1]:
+            yield readable(silent[0], 0.01)
+        yield "waited: %s" % bool(environ["x-wsgiorg.fdevent.timeout"])
+
+    return StreamingHttpResponse(parts(), content_type="text/plain")
+
+
 def let_go(request):
     go.set()
     return HttpResponse(status=204)
@@ -51,6 +65,7 @@ urlpatterns = [
     path("upload", upload),
     path("stream", stream),
     path("slow", slow),
+    path("waits", waits),
     path("go", let_go),
 ]
 app = WSGIHandler()

@@ -1,6 +1,7 @@
 """An application in Flask, as its users write them."""
 
 import hashlib
+import socket
 import threading
 
 from flask import Flask, Response, request
@@ -36,6 +37,20 @@ def slow():
         yield "first"
         go.wait(20)
         yield "second"
+
+    return Response(parts(), mimetype="text/plain")
+
+
+@app.route("/waits")
+def waits():
+    """The one page that knows that it may wait."""
+    environ = request.environ
+    readable, silent = environ["x-wsgiorg.fdevent.readable"], socket.socketpair()
+
+    def parts():
+        with silent[0], silent[1]:
+            yield readable(silent[0], 0.01)
+        yield "waited: %s" % bool(environ["x-wsgiorg.fdevent.timeout"])
 
     return Response(parts(), mimetype="text/plain")
 

@@ -71,7 +71,7 @@ fn commands_shown_exist() {
 fn links_lead_somewhere() {
     for (page, text) in pages() {
         let directory = header::root().join(&page).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1) {
+        for link in prose(&text).split("](").skip(1) {
             let link = link.split([')', ' ']).next().unwrap();
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
             if link.contains(':') {
@@ -89,6 +89,12 @@ fn links_lead_somewhere() {
             }
         }
     }
+}
+
+/// A page without its code, where brackets mean something else.
+fn prose(text: &str) -> String {
+    let fences = text.split("\n```").step_by(2);
+    fences.flat_map(|part| part.split('`').step_by(2)).collect()
 }
 
 /// What the headings of a page are linked by.

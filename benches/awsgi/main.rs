@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 30] = [
+const MEASURES: [&[Measure]; 31] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
@@ -59,6 +59,7 @@ const MEASURES: [&[Measure]; 30] = [
     &[jvm::DEADLINE],
     &[python::HELLO],
     &[python::HELLO_BLOCKING],
+    &[python::INSTRUCTIONS],
     &[python::SLEEP],
     &[python::MEMORY],
     &[python::DEADLINE],

@@ -3,6 +3,7 @@
 //! All run in one virtual environment, with the application of benches/python/wsgi_app.py, in one
 //! process that serves. A peer that cannot be installed is left out, and said.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -52,7 +53,7 @@ pub const HELLO: Measure = Measure {
     bars: &[Bar::Ahead(GEVENT)],
     kind: Kind::Sampled,
     rounds: 1,
-    sample: |side| hello(side, Way::Suspending),
+    sample: |side| hello(side, Way::Plain),
 };
 
 /// The same on pool threads, which is how applications are run that know nothing of us.
@@ -103,10 +104,25 @@ pub const TABLE: Measure = Measure {
     sample: table,
 };
 
-/// How our server runs an application.
+/// Where our time goes in a plain response.
+pub const INSTRUCTIONS: Measure = Measure {
+    name: "python/instructions",
+    unit: "instructions/request",
+    better: Better::Lower,
+    peers: &[],
+    bars: &[],
+    kind: Kind::Counted,
+    rounds: 2,
+    sample: |_| instructions(),
+};
+
+/// What a server is for: ours runs on the loop, but for `Blocking`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    Suspending,
+    /// A thousand requests that wait.
+    Waiting,
+    /// Plain responses, to connections that stay.
+    Plain,
     Blocking,
 }
 
@@ -182,33 +198,35 @@ struct Server {
 
 impl Server {
     fn start(side: Side, way: Way, module: &str) -> Outcome<Server> {
+        Server::start_in(Command::new("env"), side, way, module)
+    }
+
+    /// The same as an argument of another program.
+    fn start_in(mut within: Command, side: Side, way: Way, module: &str) -> Outcome<Server> {
         let python = python()?;
         // Nobody else takes it in so short a time, and not all of them can say which they took.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = match side {
+        match side {
             Side::Ours => {
-                let mut command = Command::new(python);
-                command.args(["-m", "libawsgi", "serve", module, "--bind", &address.to_string()]);
-                if way == Way::Suspending {
-                    command.arg("--suspending");
+                within.arg(python).args(["-m", "libawsgi", "serve", module]);
+                within.args(["--bind", &address.to_string()]);
+                if way != Way::Blocking {
+                    within.arg("--suspending");
                 }
-                command
             }
             Side::Peer(peer) => {
-                let mut command = Command::new(python.with_file_name(
-                    PEERS.iter().find(|(name, ..)| *name == peer).ok_or("it is no server")?.2,
-                ));
-                arguments(&mut command, peer, address, module);
-                command
+                let program = PEERS.iter().find(|(name, ..)| *name == peer).ok_or("no server")?.2;
+                within.arg(python.with_file_name(program));
+                arguments(&mut within, peer, way, address, module);
             }
-        };
-        command.env("SERVER", if let Side::Peer(peer) = side { peer } else { "awsgi" });
-        command.env_remove("LD_LIBRARY_PATH");
-        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/python"));
+        }
+        within.env("SERVER", if let Side::Peer(peer) = side { peer } else { "awsgi" });
+        within.env_remove("LD_LIBRARY_PATH");
+        within.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/python"));
         let log = directory().join("python.log");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?);
-        let mut server = Server { child: command.spawn()?, address };
-        let until = Instant::now() + Duration::from_secs(30);
+        within.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?);
+        let mut server = Server { child: within.spawn()?, address };
+        let until = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(address).is_err() {
             let over = server.child.try_wait()?.is_some() || Instant::now() > until;
             if over {
@@ -224,6 +242,15 @@ impl Server {
         Ok(server)
     }
 
+    /// Drains it, and waits until it has ended.
+    fn terminate(&mut self) -> Outcome<()> {
+        kill(self.child.id(), rustix::process::Signal::TERM);
+        match self.child.wait()?.success() {
+            true => Ok(()),
+            false => Err("a server did not end well".into()),
+        }
+    }
+
     /// The process that serves: the last that it has started, or itself.
     fn process(&self) -> Process {
         Process(children(self.child.id()).last().copied().unwrap_or(self.child.id()))
@@ -235,11 +262,16 @@ impl Drop for Server {
         let children = children(self.child.id());
         let _ = self.child.kill();
         for pid in children {
-            let pid = rustix::process::Pid::from_raw(pid as i32).expect("it is no 0");
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            kill(pid, rustix::process::Signal::KILL);
         }
         let _ = self.child.wait();
     }
+}
+
+/// Whoever has ended already has noticed.
+fn kill(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid as i32).expect("it is no 0");
+    let _ = rustix::process::kill_process(pid, signal);
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -264,15 +296,20 @@ fn hello_of(address: SocketAddr) -> Outcome<()> {
 }
 
 /// One process that serves, and room for what all measures need.
-fn arguments(command: &mut Command, peer: &str, address: SocketAddr, module: &str) {
+fn arguments(command: &mut Command, peer: &str, way: Way, address: SocketAddr, module: &str) {
     let (file, application) = (format!("{module}.py"), format!("{module}:application"));
     let bind = address.to_string();
     match peer {
         UWSGI => {
-            // With as many cores as there are requests at once: when it has none left, it spins.
-            let cores = if module == TABLE_APP { "100" } else { "1100" };
-            let socket = if module == TABLE_APP { "--http-socket" } else { "--http11-socket" };
-            command.args([socket, &bind, "--async", cores, "--listen", "1024"]);
+            if way == Way::Waiting {
+                // With as many cores as there are requests at once: when it has none left, it spins.
+                let cores = if module == TABLE_APP { "100" } else { "1100" };
+                command.args(["--http-socket", &bind, "--async", cores]);
+            } else {
+                // A connection that stays takes a thread, and with --async it crashes the server.
+                command.args(["--http11-socket", &bind, "--threads", "70"]);
+            }
+            command.args(["--listen", "1024"]);
             command.args(["--wsgi-file", &file, "--need-app", "--disable-logging"]);
         }
         GEVENT => {
@@ -291,12 +328,88 @@ fn arguments(command: &mut Command, peer: &str, address: SocketAddr, module: &st
 const APP: &str = "wsgi_app";
 const TABLE_APP: &str = "table_app";
 
+/// What callgrind calls the files that code comes from, and what they are to us.
+const PARTS: [(&str, &str); 4] = [
+    ("libawsgi.so", "libawsgi.so"),
+    ("_engine", "the compiled engine"),
+    ("_cffi_backend", "cffi"),
+    ("python", "Python"),
+];
+
+/// The instructions that a request takes in user space, and in whose code: the difference between
+/// few requests and more, so that the start is in neither.
+fn instructions() -> Outcome<Sample> {
+    const FEW: u32 = 200;
+    const MORE: u32 = 1000;
+    let (few, more) = (counted(FEW)?, counted(FEW + MORE)?);
+    let each = |at: usize| (more[at] - few[at]) / f64::from(MORE);
+    let mut aside: Vec<_> =
+        PARTS.iter().enumerate().map(|(at, (_, name))| (*name, each(at), "")).collect();
+    aside.push(("the C library and the rest", each(PARTS.len()), ""));
+    Ok(Sample { value: (0..=PARTS.len()).map(each).sum(), aside })
+}
+
+/// The instructions of so many requests, by part.
+fn counted(requests: u32) -> Outcome<Vec<f64>> {
+    let profile = directory().join("callgrind.python");
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--quiet"]);
+    valgrind.arg(format!("--callgrind-out-file={}", profile.display()));
+    let mut server = Server::start_in(valgrind, Side::Ours, Way::Waiting, APP)?;
+    let mut stream = TcpStream::connect(server.address)?;
+    for _ in 0..requests {
+        write!(stream, "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\nhello\n") {
+            let part = read(&mut stream)?;
+            if part.is_empty() {
+                return Err("a connection was closed before its answer".into());
+            }
+            answer += &part;
+        }
+    }
+    drop(stream);
+    server.terminate()?;
+    by_part(&fs::read_to_string(&profile)?)
+}
+
+/// Adds up what a profile says, by part: PARTS, and the rest.
+fn by_part(profile: &str) -> Outcome<Vec<f64>> {
+    let mut sums = vec![0.0; PARTS.len() + 1];
+    let mut parts = HashMap::new();
+    let mut part = PARTS.len();
+    let mut is_call = false;
+    for line in profile.lines() {
+        // Names are given once, with a number that stands for them afterwards.
+        if let Some(object) = line.strip_prefix("ob=").or_else(|| line.strip_prefix("cob=")) {
+            let (number, name) = object.split_once(' ').unwrap_or((object, ""));
+            if !name.is_empty() {
+                let file = name.rsplit('/').next().unwrap_or(name);
+                let found = PARTS.iter().position(|(begin, _)| file.contains(begin));
+                parts.insert(number.to_owned(), found.unwrap_or(PARTS.len()));
+            }
+            if line.starts_with("ob=") {
+                part = *parts.get(number).ok_or("callgrind names a file that it never named")?;
+            }
+        } else if line.starts_with("calls=") {
+            // What follows is what was called, which is counted where it is.
+            is_call = true;
+        } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
+            let cost = line.split_whitespace().nth(1).and_then(|cost| cost.parse::<f64>().ok());
+            if !std::mem::take(&mut is_call) {
+                sums[part] += cost.unwrap_or(0.0);
+            }
+        }
+    }
+    Ok(sums)
+}
+
 const SLEEPERS: usize = 1000;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn sleep(side: Side) -> Outcome<Sample> {
     need_descriptors(SLEEPERS as u64 + 100)?;
-    let server = Server::start(side, Way::Suspending, APP)?;
+    let server = Server::start(side, Way::Waiting, APP)?;
     let mut streams = connect(server.address, SLEEPERS)?;
     let mut asked = Vec::with_capacity(SLEEPERS);
     for stream in &mut streams {
@@ -335,14 +448,18 @@ fn hello(side: Side, way: Way) -> Outcome<Sample> {
 
 fn memory(side: Side) -> Outcome<Sample> {
     need_descriptors(SLEEPERS as u64 + 100)?;
-    let server = Server::start(side, Way::Suspending, APP)?;
+    let server = Server::start(side, Way::Waiting, APP)?;
     let process = server.process();
     // What is made once is there before it begins.
     for mut stream in connect(server.address, 64)? {
         ask(&mut stream, 0)?;
-        let text = read(&mut stream)?;
-        if !is_answer(&text) {
-            return Err(format!("a server answers something else than its peer: {text:?}").into());
+        let mut text = String::new();
+        while !is_answer(&text) {
+            let part = read(&mut stream)?;
+            if part.is_empty() {
+                return Err(format!("a connection was closed before its answer: {text:?}").into());
+            }
+            text += &part;
         }
     }
     std::thread::sleep(Duration::from_secs(1));
@@ -361,7 +478,7 @@ fn memory(side: Side) -> Outcome<Sample> {
 const DEADLINES: usize = 200;
 
 fn deadline(side: Side) -> Outcome<Sample> {
-    let server = Server::start(side, Way::Suspending, APP)?;
+    let server = Server::start(side, Way::Waiting, APP)?;
     let address = server.address;
     let load = std::thread::spawn(move || {
         Command::new("wrk")
@@ -409,7 +526,7 @@ type Row = (bool, String, String);
 static TABLES: Mutex<Vec<(&str, Vec<Row>)>> = Mutex::new(Vec::new());
 
 fn table(side: Side) -> Outcome<Sample> {
-    let server = Server::start(side, Way::Suspending, TABLE_APP)?;
+    let server = Server::start(side, Way::Waiting, TABLE_APP)?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/python/table.py");
     let mut command = Command::new(python()?);
     command.arg(script).args([server.address.to_string(), server.process().0.to_string()]);

@@ -682,6 +682,34 @@ class Leaving(Waiting):
         self.assertEqual(events, ["waits", "closed"])
         self.assertEqual(gateway.log, [])
 
+    def test_its_descriptor_may_be_closed_then(self):
+        kept, events = [], []
+
+        def application(environ, start_response):
+            reader, writer = os.pipe()
+            kept.extend([os.dup(reader), writer])
+            try:
+                events.append("waits")
+                yield environ[READABLE](reader, 20.0)
+            finally:
+                os.close(reader)
+                events.append("closed")
+
+        gateway = self.gateway(application)
+        client = gateway.open()
+        gateway.until(lambda: events)
+        gateway.turns(3)
+        client.leave()
+        client.wait()
+        self.assertEqual(events, ["waits", "closed"])
+        # The file lives on: were the number closed before its waitable, it would be told of for ever.
+        reader, writer = kept
+        os.write(writer, b"x")
+        gateway.turns(5)
+        os.close(reader)
+        os.close(writer)
+        self.assertEqual(gateway.log, [])
+
     def test_the_iterable_of_one_that_does_not_run_is_closed(self):
         reader, _ = pipe(self)
         events = []

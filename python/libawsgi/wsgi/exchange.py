@@ -188,7 +188,11 @@ class Exchange:
     def end(self):
         """Ends what the application has. It does nothing again, so `close` of the iterable runs once."""
         iterable, self.iterable = self.iterable, None
-        self.next = self.asked = self.fields = self.backlog = None
+        asked, self.asked = self.asked, None
+        self.next = self.fields = self.backlog = None
+        if asked is not None:
+            # First, for the application closes the descriptor now that it waits for no more.
+            asked.forget(self.calls)
         # From here on all is refused, also to `close`. The environ holds us, so that one of the two lets go.
         self.running = self.environ = False
         try:
@@ -477,8 +481,7 @@ class Exchange:
         self.timed_out.value = outcome == TIMED_OUT
         self.resumed.value = outcome == READY
         asked.answer(calls, completion)
-        for token in asked.made:
-            calls.lib.awsgi_waitable_close(token)
+        asked.forget(calls)
 
     def pause(self):
         """An empty yield on a pool thread, which nobody else needs: only one that would spin is slowed down."""

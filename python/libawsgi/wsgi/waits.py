@@ -23,6 +23,11 @@ class Question:
     def answer(self, calls, completion):
         """Takes how it ended, from the library's record."""
 
+    def forget(self, calls):
+        """Ends what was made for it."""
+        for token in self.made:
+            calls.lib.awsgi_waitable_close(token)
+
 
 class Wait(Question):
     """A wait of `awsgi.wait`, `awsgi.wait_all` or `awsgi.sleep`: `result = yield from wait(...)`.

@@ -239,15 +239,7 @@ public final class SelectorHost implements AutoCloseable {
         if (!channel.isOpen()) {
             return;
         }
-        if (channel.isBlocking()) {
-            throw new IllegalBlockingModeException();
-        }
-        if (channel instanceof SocketChannel socket
-                && !socket.isConnected()
-                && !socket.isConnectionPending()
-                && socket.isOpen()) {
-            throw new NotYetConnectedException();
-        }
+        Watched.checkWatchable(channel);
         if (Watched.ops(channel, bits) == 0) {
             throw new IllegalArgumentException(
                     channel + " will never be " + interest + ": ask for what the channel can do");
@@ -265,6 +257,7 @@ public final class SelectorHost implements AutoCloseable {
      * @throws ClosedChannelException if it is closed
      * @throws IOException if it cannot be registered
      * @throws IllegalBlockingModeException if the channel is blocking
+     * @throws NotYetConnectedException if it is neither connected nor connecting
      * @throws AwsgiException {@link Status#THREAD}; {@link Status#LIMIT}; {@link Status#CLOSED}
      */
     public Waitable waitable(SelectableChannel channel) throws IOException {
@@ -277,6 +270,7 @@ public final class SelectorHost implements AutoCloseable {
         }
         Watched watched;
         if (key == null) {
+            Watched.checkWatchable(channel);
             watched = new Watched(channel, selector);
             registered++;
         } else {

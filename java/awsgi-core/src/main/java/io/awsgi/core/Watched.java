@@ -1,5 +1,7 @@
 package io.awsgi.core;
 
+import java.nio.channels.IllegalBlockingModeException;
+import java.nio.channels.NotYetConnectedException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
@@ -60,6 +62,22 @@ final class Watched {
             key.interestOps(ops);
         }
         return bits;
+    }
+
+    /**
+     * Refuses an open channel that is blocking, and a socket that has nothing to tell: a selector
+     * would be busy with it for ever.
+     */
+    static void checkWatchable(SelectableChannel channel) {
+        if (channel.isBlocking() && channel.isOpen()) {
+            throw new IllegalBlockingModeException();
+        }
+        if (channel instanceof SocketChannel socket
+                && !socket.isConnected()
+                && !socket.isConnectionPending()
+                && socket.isOpen()) {
+            throw new NotYetConnectedException();
+        }
     }
 
     /** The operations of a channel that mean an interest. */

@@ -2,6 +2,7 @@ package io.awsgi.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -307,6 +308,13 @@ class SelectorHostTest {
             idle.configureBlocking(false);
             assertThrows(
                     NotYetConnectedException.class, () -> host.whenReady(idle, READABLE, null));
+            assertInstanceOf(
+                    NotYetConnectedException.class,
+                    assertThrows(
+                                    CompletionException.class,
+                                    host.reactor().call(() -> host.waitable(idle))::join)
+                            .getCause());
+            assertFalse(idle.isRegistered());
             server.configureBlocking(false);
             assertThrows(
                     IllegalArgumentException.class, () -> host.whenReady(server, WRITABLE, null));

@@ -449,15 +449,7 @@ public final class NettyHost implements AutoCloseable {
         if (bits == 0 || !channel.isOpen()) {
             return;
         }
-        if (channel.isBlocking()) {
-            throw new IllegalBlockingModeException();
-        }
-        if (channel instanceof SocketChannel socket
-                && !socket.isConnected()
-                && !socket.isConnectionPending()
-                && socket.isOpen()) {
-            throw new NotYetConnectedException();
-        }
+        Watched.checkWatchable(channel);
         if (Watched.ops(channel, bits) == 0) {
             throw new IllegalArgumentException(
                     channel + " will never be " + interest + ": ask for what the channel can do");
@@ -475,6 +467,7 @@ public final class NettyHost implements AutoCloseable {
      * @throws ClosedChannelException if it is closed
      * @throws IOException if it cannot be registered
      * @throws IllegalBlockingModeException if the channel is blocking
+     * @throws NotYetConnectedException if it is neither connected nor connecting
      * @throws IllegalStateException if it is registered elsewhere
      * @throws AwsgiException {@link Status#THREAD}; {@link Status#LIMIT}; {@link Status#CLOSED};
      *     {@link Status#UNSUPPORTED} if the loop has no selector

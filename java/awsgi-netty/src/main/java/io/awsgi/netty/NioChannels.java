@@ -10,7 +10,6 @@ import io.netty.channel.IoRegistration;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
-import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -96,9 +95,7 @@ final class NioChannels {
         if (!channel.isOpen()) {
             throw new ClosedChannelException();
         }
-        if (channel.isBlocking()) {
-            throw new IllegalBlockingModeException();
-        }
+        Watched.checkWatchable(channel);
         if (channel.isRegistered() && !isLetGo(channel)) {
             throw new IllegalStateException(
                     channel

@@ -6,6 +6,8 @@ import io.netty.channel.IoRegistration;
 import io.netty.channel.nio.NioIoOps;
 import io.netty.channel.nio.NioSelectableChannelIoHandle;
 import java.nio.channels.CancelledKeyException;
+import java.nio.channels.IllegalBlockingModeException;
+import java.nio.channels.NotYetConnectedException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
@@ -109,6 +111,22 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     @Override
     public void close() {
         channels.closedByLoop(this);
+    }
+
+    /**
+     * Refuses an open channel that is blocking, and a socket that has nothing to tell: a selector
+     * would be busy with it for ever.
+     */
+    static void checkWatchable(SelectableChannel channel) {
+        if (channel.isBlocking() && channel.isOpen()) {
+            throw new IllegalBlockingModeException();
+        }
+        if (channel instanceof SocketChannel socket
+                && !socket.isConnected()
+                && !socket.isConnectionPending()
+                && socket.isOpen()) {
+            throw new NotYetConnectedException();
+        }
     }
 
     /** The operations of a channel that mean an interest. */

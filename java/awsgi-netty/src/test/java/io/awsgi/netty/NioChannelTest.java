@@ -649,6 +649,8 @@ class NioChannelTest {
             idle.configureBlocking(false);
             assertThrows(
                     NotYetConnectedException.class, () -> host.whenReady(idle, READABLE, LONG));
+            assertThrows(
+                    NotYetConnectedException.class, () -> loop.call(() -> host.waitable(idle)));
             assertFalse(idle.isRegistered());
         }
         Pipe closed = pipe();

@@ -38,7 +38,8 @@ public final class ReactorBridge implements AutoCloseable {
          * Have the loop call {@link ReactorBridge#turn} soon, also if it sleeps, or is about to.
          *
          * <p><b>Threads:</b> any; at most once between the beginnings of two turns. It may not
-         * block, nor throw.
+         * block, nor throw: who needed the loop has that thrown at him, and the loop hears of it
+         * from the next one who does, or in its next turn.
          */
         void wakeup();
 
@@ -161,6 +162,9 @@ public final class ReactorBridge implements AutoCloseable {
     /** The host was woken, and has not turned since. */
     @SuppressWarnings("unused") // Through WOKEN.
     private volatile boolean woken;
+
+    /** The host failed to be woken, and has not turned since. */
+    private volatile boolean unheard;
 
     private boolean turning;
 
@@ -316,6 +320,9 @@ public final class ReactorBridge implements AutoCloseable {
     private boolean turnOnce() {
         // Before the queue is looked at: who adds to it later wakes again.
         WOKEN.setVolatile(this, false);
+        if (unheard) {
+            unheard = false;
+        }
         runTasks();
         long now = Clock.now();
         if (phase == Phase.DRAINING && (slots.live() == 0 || now >= shutAt)) {
@@ -728,7 +735,21 @@ public final class ReactorBridge implements AutoCloseable {
     /** Has the host turn, unless it was told already. */
     void wake() {
         if (!(boolean) WOKEN.getVolatile(this) && WOKEN.compareAndSet(this, false, true)) {
-            host.wakeup();
+            try {
+                host.wakeup();
+            } catch (Throwable failure) {
+                // It may sleep on: who comes next tries again.
+                unheard = true;
+                WOKEN.setVolatile(this, false);
+                throw failure;
+            }
+        }
+    }
+
+    /** Wakes the host if it failed to be woken by somebody else, who was told by the library to. */
+    void wakeIfUnheard() {
+        if (unheard) {
+            wake();
         }
     }
 

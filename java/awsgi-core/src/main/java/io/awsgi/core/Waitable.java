@@ -138,7 +138,9 @@ public final class Waitable implements AutoCloseable {
         int answer = Native.signal(token, bits);
         if (answer > 0) {
             bridge.wake();
-        } else if (answer < 0) {
+        } else if (answer == 0) {
+            bridge.wakeIfUnheard();
+        } else {
             throw AwsgiException.of(
                     answer,
                     0,

@@ -478,6 +478,36 @@ class BridgeTest {
         }
     }
 
+    private static void onAnotherThread(Runnable work) throws Exception {
+        CompletableFuture.runAsync(work, task -> new Thread(task).start())
+                .get(20, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void aHostThatFailedToBeWokenIsWokenByTheNext() throws Exception {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            CompletableFuture<Readiness> wait = host.reactor.whenReady(event, READABLE, null);
+            List<String> ran = new ArrayList<>();
+            for (Runnable needs :
+                    List.<Runnable>of(
+                            () -> host.reactor.execute(() -> ran.add("ran")),
+                            () -> event.signal(READABLE))) {
+                host.settle();
+                host.deaf = true;
+                onAnotherThread(() -> assertThrows(IllegalStateException.class, needs::run));
+                host.deaf = false;
+                assertEquals(0, host.wakes.drainPermits());
+                onAnotherThread(needs);
+                assertEquals(1, host.wakes.drainPermits());
+            }
+            host.settle();
+            // Whoever was told that it failed had his task taken all the same.
+            assertEquals(List.of("ran", "ran"), ran);
+            assertSame(READABLE, wait.join());
+        }
+    }
+
     @Test
     void otherThreadsWaitAndCancelThroughTheLoop() throws Exception {
         try (ManualHost host = new ManualHost()) {

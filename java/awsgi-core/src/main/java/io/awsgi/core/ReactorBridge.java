@@ -278,16 +278,18 @@ public final class ReactorBridge implements AutoCloseable {
     private Waitable open(Waitable.Kind kind, Object object) {
         java.util.Objects.requireNonNull(object, "object");
         checkTakesWaits();
+        if (freePlaceCount == 0 && places == foreign.length) {
+            // Before anything is made that would be lost if there is no memory.
+            @Nullable Waitable[] more = Arrays.copyOf(foreign, places * 2);
+            freePlaces = Arrays.copyOf(freePlaces, places * 2);
+            foreign = more;
+        }
         int place = freePlaceCount > 0 ? freePlaces[freePlaceCount - 1] : places;
         long token = make(Layout.FOREIGN, OURS | place, kind == Waitable.Kind.ONCE ? 1 : 0);
         Waitable waitable = new Waitable(this, kind, token, place, object);
         if (freePlaceCount > 0) {
             freePlaceCount--;
         } else {
-            if (places == foreign.length) {
-                foreign = Arrays.copyOf(foreign, places * 2);
-                freePlaces = Arrays.copyOf(freePlaces, places * 2);
-            }
             places++;
         }
         foreign[place] = waitable;
@@ -613,9 +615,9 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     private void shut() {
+        ring.put(0, Layout.SHUT, 0, 0);
         phase = Phase.SHUT;
         shutAt = Layout.FOREVER;
-        ring.put(0, Layout.SHUT, 0, 0);
         due = true;
     }
 
@@ -820,6 +822,8 @@ public final class ReactorBridge implements AutoCloseable {
 
     /** Arms a wait for one waitable, or none. Answers its name. */
     long arm(Object wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
+        // First: without memory for its record, a wait would keep its slot and never end.
+        ring.reserve(2);
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);
@@ -867,12 +871,13 @@ public final class ReactorBridge implements AutoCloseable {
                     arm(wait, one, count == 0 ? 0 : question.interests[0].bits(), flags, deadline));
             return;
         }
+        ring.reserve(count + 2);
+        long name = slots.claim(wait);
         for (int member = 0; member < count; member++) {
             Waitable waitable = question.waitables[member];
             int interest = question.interests[member].bits();
             ring.put(waitable.number(), Layout.MEMBER, interest, 0);
         }
-        long name = slots.claim(wait);
         ring.putPair(name, Layout.ARM_SET, question.atLeast, flags, count, deadline);
         armedDeadline = Math.min(armedDeadline, deadline);
         due();

@@ -381,12 +381,17 @@ public final class ReactorBridge implements AutoCloseable {
         try {
             submit(Layout.FAILURE);
         } catch (ReactorPanicException bug) {
-            // What it was about to tell is lost: nobody may wait for it.
-            phase = Phase.DRAINING;
-            shutAt = 0;
-            slots.failAll(bug);
+            broken(bug);
             throw bug;
         }
+    }
+
+    /** What it was asked, or about to tell, is lost: nobody may wait for it. */
+    private void broken(ReactorPanicException bug) {
+        // Also if it was told to end: that may be among it.
+        phase = Phase.DRAINING;
+        shutAt = 0;
+        slots.failAll(bug);
     }
 
     private static void nothing() {}
@@ -971,9 +976,16 @@ public final class ReactorBridge implements AutoCloseable {
     /** The library knows of everything that was asked before. */
     private void flush() {
         while (ring.count() > 0) {
-            Native.submit(context, Layout.FLUSH, ring.count());
-            ring.crossed();
-            due();
+            try {
+                Native.submit(context, Layout.FLUSH, ring.count());
+            } catch (ReactorPanicException bug) {
+                broken(bug);
+                throw bug;
+            } finally {
+                // Also if it failed: part of it was taken, and may not be taken twice.
+                ring.crossed();
+                due();
+            }
         }
     }
 

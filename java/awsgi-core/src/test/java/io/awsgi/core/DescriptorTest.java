@@ -3,12 +3,15 @@ package io.awsgi.core;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -249,6 +252,23 @@ class DescriptorTest {
             assertTrue(get(host.reactor().sleep(Duration.ofMillis(1))).isTimedOut());
             assertEquals(1, factory.made.size());
             assertEquals(List.of(), factory.watchers());
+        }
+    }
+
+    @Test
+    void theThreadThatWatchesKeepsNoClassLoaderOfWhoNeededItFirst() throws Exception {
+        Factory factory = new Factory();
+        Thread thread = Thread.currentThread();
+        ClassLoader before = thread.getContextClassLoader();
+        try (URLClassLoader application = new URLClassLoader(new URL[0], before);
+                ManualHost host = new ManualHost(ReactorOptions.DEFAULT.threads(factory))) {
+            thread.setContextClassLoader(application);
+            // Native code may signal it from now on.
+            host.reactor.event().token();
+            assertEquals(1, factory.watchers().size());
+            assertNull(factory.watchers().get(0).getContextClassLoader());
+        } finally {
+            thread.setContextClassLoader(before);
         }
     }
 

@@ -588,22 +588,26 @@ public final class ReactorBridge implements AutoCloseable {
 
     /** What happens meanwhile is what completions do. */
     private void turnToTheEnd() {
-        RuntimeException first = null;
+        Throwable first = null;
         int failures = 0;
         boolean lives = true;
         while (lives) {
             try {
                 lives = turn();
-            } catch (RuntimeException failure) {
+            } catch (RuntimeException | Error failure) {
                 first = first == null ? failure : first;
                 if (++failures == FAILURES) {
+                    slots.failAll(first);
                     closed.completeExceptionally(first);
                     break;
                 }
             }
         }
+        if (first instanceof Error error) {
+            throw error;
+        }
         if (first != null) {
-            throw first;
+            throw (RuntimeException) first;
         }
     }
 
@@ -635,6 +639,8 @@ public final class ReactorBridge implements AutoCloseable {
         context = 0;
         ring.clear();
         leak.closed();
+        // Of a turn that an error broke off, what it brought is lost: nobody may wait for it.
+        slots.failAll(closedException());
         // Those that came too late learn that they have.
         while (!tasks.isEmpty()) {
             runTasks();

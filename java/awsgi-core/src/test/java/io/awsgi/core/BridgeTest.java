@@ -574,6 +574,24 @@ class BridgeTest {
     }
 
     @Test
+    void anErrorWhileItIsClosedKeepsNobodyWaiting() {
+        ManualHost host = new ManualHost();
+        CompletableFuture<Readiness> wait =
+                host.reactor.whenReady(host.bridge.level("object"), READABLE, null);
+        host.settle();
+        host.bridge.listen(
+                (waitable, interest) -> {
+                    throw new AssertionError("planted");
+                });
+        assertEquals(
+                "planted", assertThrows(AssertionError.class, host.reactor::close).getMessage());
+        assertTrue(host.reactor.whenClosed().isDone());
+        assertEquals(
+                ReactorClosedException.class,
+                assertThrows(CompletionException.class, wait::join).getCause().getClass());
+    }
+
+    @Test
     void whatASinkThrowsHarmsNobodyElse() {
         try (ManualHost host = new ManualHost()) {
             Waitable event = host.reactor.event();

@@ -349,7 +349,7 @@ public final class ReactorBridge implements AutoCloseable {
                 Threads.uncaught(failure);
             }
         }
-        if ((flags & Layout.TURN_CLOSED) != 0) {
+        if ((flags & (Layout.TURN_CLOSED | Layout.TURN_CLOSING)) != 0) {
             // Native code may have closed it: nothing new would ever complete.
             phase = Phase.SHUT;
         }

@@ -49,6 +49,10 @@ public final class ReactorBridge implements AutoCloseable {
          * in each round while it is ready; of one opened {@link ReactorBridge#once}, one time for
          * each call of this, at once if it is ready, else when it becomes so.
          *
+         * <p>What is reported after the reactor was closed, and before the turn that says so, is
+         * passed over. A report of a waitable that was closed, before this said to stop, is {@link
+         * Status#STALE}, which a host may ignore.
+         *
          * <p><b>Threads:</b> the owner's, inside {@link ReactorBridge#turn}.
          *
          * @param waitable what was made for the object, which is its {@link Waitable#attachment}
@@ -72,6 +76,11 @@ public final class ReactorBridge implements AutoCloseable {
          * Somebody waits for an object opened {@link ReactorBridge#once}. A host that watches it
          * from now on for this, too, as if {@link #watch} had said so, spares its loop a crossing:
          * the wait then crosses together with the report.
+         *
+         * <p>Nobody takes it back: of a wait that ends in the crossing that brings it, because it
+         * was cancelled meanwhile or its time is over, nothing is left to stop. The host then
+         * reports once to nobody, or watches on until {@link #watch} says something else or the
+         * waitable is closed: so it may cost a report, and may not hold anything open.
          *
          * <p><b>Threads:</b> the owner's. It may not throw.
          *

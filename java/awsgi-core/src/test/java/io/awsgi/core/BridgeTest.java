@@ -574,6 +574,27 @@ class BridgeTest {
     }
 
     @Test
+    void aHostMayReportUntilATurnSaysThatTheReactorIsGone() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            Waitable object = host.bridge.level("object");
+            for (int at = 0; at < 3; at++) {
+                host.reactor.start(Question.of(object, READABLE), as("" + at));
+            }
+            host.settle();
+            host.bridge.limitTurns(0, 1);
+            CompletableFuture<Void> closed = host.reactor.close(Duration.ZERO);
+            assertTrue(host.bridge.turn());
+            assertEquals(1, told.size());
+            object.signal(READABLE);
+            assertThrows(ReactorClosedException.class, () -> event.signal(READABLE));
+            host.turnUntil(closed::isDone);
+            assertEquals(List.of("0 CLOSED NONE", "1 CLOSED NONE", "2 CLOSED NONE"), take());
+            assertThrows(ReactorClosedException.class, () -> object.signal(READABLE));
+        }
+    }
+
+    @Test
     void anErrorWhileItIsClosedKeepsNobodyWaiting() {
         ManualHost host = new ManualHost();
         CompletableFuture<Readiness> wait =

@@ -10,7 +10,9 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -65,6 +67,9 @@ public final class SelectorHost implements AutoCloseable {
     private @Nullable Watched[] reported = new @Nullable Watched[64];
 
     private int reportedCount;
+
+    /** Who let a channel go that the selector has not forgotten yet. */
+    private List<CompletableFuture<Void>> releasing = new ArrayList<>();
 
     private SelectorHost(ReactorOptions options, boolean turnsItself) throws IOException {
         this.turnsItself = turnsItself;
@@ -314,12 +319,9 @@ public final class SelectorHost implements AutoCloseable {
                                 if (key != null && key.attachment() instanceof Watched watched) {
                                     lose(watched);
                                     key.cancel();
-                                    selectNow();
                                 }
-                                // Its waits complete in this turn, and the next one is after that.
-                                if (!bridge.enqueue(() -> released.complete(null))) {
-                                    released.complete(null);
-                                }
+                                // Its waits complete in this turn.
+                                releasing.add(released);
                             } catch (Throwable failure) {
                                 released.completeExceptionally(failure);
                             }
@@ -363,7 +365,7 @@ public final class SelectorHost implements AutoCloseable {
             selector.select(report, (nanos - 1) / 1_000_000 + 1);
         }
         lookForClosed();
-        boolean lives = bridge.turn();
+        boolean lives = turnBridge();
         for (int at = 0; at < reportedCount; at++) {
             Watched watched = reported[at];
             reported[at] = null;
@@ -374,12 +376,24 @@ public final class SelectorHost implements AutoCloseable {
         reportedCount = 0;
         if (lives && bridge.mustTurn()) {
             // What completed has asked for something before the selector sleeps.
-            lives = bridge.turn();
+            lives = turnBridge();
         }
         return lives;
     }
 
-    /** Inside of a task: nothing that was ready is lost by it. */
+    private boolean turnBridge() throws IOException {
+        boolean lives = bridge.turn();
+        if (!releasing.isEmpty()) {
+            // One look for all of them. Who waits for it is told in a turn.
+            selectNow();
+            List<CompletableFuture<Void>> released = releasing;
+            releasing = new ArrayList<>();
+            bridge.enqueue(() -> released.forEach(each -> each.complete(null)));
+        }
+        return lives;
+    }
+
+    /** Beside the loop's own: nothing that was ready is lost by it. */
     private void selectNow() throws IOException {
         selector.selectNow(report);
         // It has taken a wake-up that was for the next select, and there is only one in a turn.
@@ -508,6 +522,8 @@ public final class SelectorHost implements AutoCloseable {
             } catch (IOException failure) {
                 LOG.log(System.Logger.Level.WARNING, "closing the selector of " + bridge, failure);
             }
+            releasing.forEach(released -> released.complete(null));
+            releasing.clear();
         }
 
         private void apply(Watched watched) {

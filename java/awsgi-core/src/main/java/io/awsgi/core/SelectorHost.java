@@ -12,8 +12,10 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +48,10 @@ import org.jspecify.annotations.Nullable;
 public final class SelectorHost implements AutoCloseable {
     private static final int CHANNELS = 1 | 2;
 
+    // In nanoseconds, between two looks at connections that somebody else may finish.
+    private static final long IMPATIENT = 1_000_000;
+    private static final long PATIENT = 64_000_000;
+
     private static final System.Logger LOG = System.getLogger("io.awsgi");
 
     private final Selector selector;
@@ -67,6 +73,12 @@ public final class SelectorHost implements AutoCloseable {
     private @Nullable Watched[] reported = new @Nullable Watched[64];
 
     private int reportedCount;
+
+    /** Connections that somebody else may finish, unseen. */
+    private final Set<Watched> unfinished = new HashSet<>();
+
+    /** For how long the loop sleeps at most before it looks at them again. */
+    private long patience;
 
     /** Who let a channel go that the selector has not forgotten yet. */
     private List<CompletableFuture<Void>> releasing = new ArrayList<>();
@@ -356,6 +368,10 @@ public final class SelectorHost implements AutoCloseable {
             nanos = Math.min(nanos, atMost.isNegative() ? 0 : Clock.nanos(atMost));
         }
         reportedCount = 0;
+        if (!unfinished.isEmpty()) {
+            lookForFinished();
+            nanos = Math.min(nanos, patience);
+        }
         if (nanos == 0) {
             selector.selectNow(report);
         } else if (nanos == Long.MAX_VALUE) {
@@ -366,14 +382,6 @@ public final class SelectorHost implements AutoCloseable {
         }
         lookForClosed();
         boolean lives = turnBridge();
-        for (int at = 0; at < reportedCount; at++) {
-            Watched watched = reported[at];
-            reported[at] = null;
-            if (watched != null && !watched.key.isValid()) {
-                lose(watched);
-            }
-        }
-        reportedCount = 0;
         if (lives && bridge.mustTurn()) {
             // What completed has asked for something before the selector sleeps.
             lives = turnBridge();
@@ -381,6 +389,7 @@ public final class SelectorHost implements AutoCloseable {
         return lives;
     }
 
+    /** Turns, and looks after what was reported before and meanwhile. */
     private boolean turnBridge() throws IOException {
         boolean lives = bridge.turn();
         if (!releasing.isEmpty()) {
@@ -390,6 +399,14 @@ public final class SelectorHost implements AutoCloseable {
             releasing = new ArrayList<>();
             bridge.enqueue(() -> released.forEach(each -> each.complete(null)));
         }
+        for (int at = 0; at < reportedCount; at++) {
+            Watched watched = reported[at];
+            reported[at] = null;
+            if (watched != null) {
+                lookAfter(watched);
+            }
+        }
+        reportedCount = 0;
         return lives;
     }
 
@@ -425,6 +442,37 @@ public final class SelectorHost implements AutoCloseable {
             reported = Arrays.copyOf(reported, reportedCount * 2);
         }
         reported[reportedCount++] = watched;
+    }
+
+    /** One that was reported in this round. */
+    private void lookAfter(Watched watched) {
+        try {
+            if (!watched.key.isValid()) {
+                lose(watched);
+            } else if (watched.leftUnfinished()) {
+                unfinished.add(watched);
+                patience = IMPATIENT;
+            }
+        } catch (CancelledKeyException closed) {
+            lose(watched);
+        }
+    }
+
+    /** Who finishes a connection tells nobody. */
+    private void lookForFinished() {
+        patience = Math.min(patience * 2, PATIENT);
+        unfinished.removeIf(
+                watched -> {
+                    try {
+                        if (watched.key.isValid() && watched.isConnecting()) {
+                            return false;
+                        }
+                        watched.apply();
+                    } catch (CancelledKeyException closed) {
+                        // It is found below.
+                    }
+                    return true;
+                });
     }
 
     /** Who closes a channel takes its key away, and tells nobody. */

@@ -32,6 +32,9 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     /** What the loop watches it for. */
     private int ops;
 
+    /** It was told that there is a connection to finish, and has not been looked at since. */
+    private boolean connects;
+
     Watched(NioChannels channels, SelectableChannel channel) {
         super(channel);
         this.channels = channels;
@@ -53,6 +56,32 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     void watch(int interest) {
         this.interest = interest;
         set(ops(channel, interest));
+    }
+
+    /** The same as before, if that now means something else. */
+    void watchOn() {
+        watch(interest);
+    }
+
+    /**
+     * Whether it was left with a connection to finish while somebody waits to read. What the peer
+     * sends would make {@code select} return at once, with nothing, until it is finished: so it is
+     * not watched until then, of which nobody tells.
+     */
+    boolean leftUnfinished() {
+        if (!connects) {
+            return false;
+        }
+        connects = false;
+        if (ops == 0 || (ops & SelectionKey.OP_CONNECT) != 0 || !isConnecting()) {
+            return false;
+        }
+        set(0);
+        return true;
+    }
+
+    boolean isConnecting() {
+        return channel instanceof SocketChannel socket && socket.isConnectionPending();
     }
 
     private void set(int wanted) {
@@ -96,6 +125,7 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
                 // Before finishConnect is called, or it would be reported in each round; the next
                 // arm looks again.
                 set(ops & ~SelectionKey.OP_CONNECT);
+                connects = true;
             }
             if (bits != 0) {
                 open.signal(Readiness.of(bits));

@@ -210,6 +210,34 @@ class NioChannelTest {
     }
 
     @Test
+    void aConnectionThatNobodyFinishesKeepsTheLoopNotBusyAndIsSeenWhenItIs() throws Exception {
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                SocketChannel client = SocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            client.configureBlocking(false);
+            if (!loop.call(() -> client.connect(server.getLocalAddress()))) {
+                CompletableFuture<Readiness> reader =
+                        loop.call(() -> host.whenReady(client, READABLE, null));
+                assertSame(
+                        WRITABLE,
+                        TestLoop.get(loop.call(() -> host.whenReady(client, WRITABLE, LONG))));
+                try (SocketChannel peer = server.accept()) {
+                    peer.write(ByteBuffer.wrap(new byte[] {1}));
+                    loop.stats();
+                    long before = loop.iterations();
+                    TestLoop.get(host.reactor().sleep(Duration.ofMillis(200)));
+                    long iterations = loop.iterations() - before;
+                    assertTrue(iterations < 50, iterations + " iterations");
+                    assertFalse(reader.isDone());
+                    assertTrue(client.finishConnect());
+                    assertSame(READABLE, TestLoop.get(reader));
+                }
+            }
+            TestLoop.get(host.release(client));
+        }
+    }
+
+    @Test
     void aSetAndAMultishotWaitSeeAChannelThatIsConnected() throws Exception {
         try (ServerSocketChannel server = ServerSocketChannel.open();
                 SocketChannel client = SocketChannel.open()) {

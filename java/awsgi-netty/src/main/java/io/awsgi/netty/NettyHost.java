@@ -23,11 +23,11 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -498,7 +498,7 @@ public final class NettyHost implements AutoCloseable {
      * Runs something in the next turn. Completes in an iteration of the loop after that, once that
      * is so.
      */
-    private CompletableFuture<Void> afterTurn(Runnable first, Callable<Boolean> then) {
+    private CompletableFuture<Void> afterTurn(Runnable first, BooleanSupplier then) {
         CompletableFuture<Void> done = new CompletableFuture<>();
         bridge.reactor()
                 .execute(

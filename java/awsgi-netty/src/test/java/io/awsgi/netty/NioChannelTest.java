@@ -210,6 +210,22 @@ class NioChannelTest {
     }
 
     @Test
+    void whoeverIsToldOfAReleaseMayCloseTheHost() {
+        for (CompletableFuture<Void> release :
+                loop.call(
+                        () -> {
+                            host.waitable(pipe.source());
+                            host.waitable(pipe.sink());
+                            return List.of(
+                                    host.release(pipe.source()).thenRun(host::close),
+                                    host.release(pipe.sink()));
+                        })) {
+            TestLoop.get(release);
+        }
+        TestLoop.get(host.reactor().whenClosed());
+    }
+
+    @Test
     void aConnectionThatNobodyFinishesKeepsTheLoopNotBusyAndIsSeenWhenItIs() throws Exception {
         try (ServerSocketChannel server = ServerSocketChannel.open();
                 SocketChannel client = SocketChannel.open()) {

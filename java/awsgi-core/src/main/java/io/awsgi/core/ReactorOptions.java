@@ -92,7 +92,8 @@ public final class ReactorOptions {
      *
      * <p>The one that watches may outlive the reactor it was made for, and gets no context class
      * loader. What else a thread inherits of the one that makes it is the factory's to avoid, as
-     * with the constructor of {@link Thread} that takes {@code inheritThreadLocals}.
+     * with the constructor of {@link Thread} that takes {@code inheritThreadLocals}. The factory
+     * may not wait for other threads that use reactors.
      *
      * @param threads the factory; its threads are named and made daemons by the library
      * @return the options

@@ -37,9 +37,11 @@ import org.jspecify.annotations.Nullable;
  * or {@linkplain #release released}. {@link Readiness#READABLE} is a connection to accept or
  * something to read, the end included; {@link Readiness#WRITABLE} is a connection to finish or room
  * to write. Who waits for a connection that is not finished only to read is told READABLE when it
- * is there to finish. A {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is
- * gone while nobody asks for reading or writing: {@link Readiness#READ_CLOSED} and {@link
- * Readiness#HANGUP} are refused alone.
+ * is there to finish. Who is told finishes it, best in that completion: if it is done later or
+ * elsewhere, others who wait to read may hear of what arrives up to 64 milliseconds after that. A
+ * {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is gone while nobody asks
+ * for reading or writing: {@link Readiness#READ_CLOSED} and {@link Readiness#HANGUP} are refused
+ * alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn. One that another thread closes while the loop sleeps does not wake it: {@link #release}

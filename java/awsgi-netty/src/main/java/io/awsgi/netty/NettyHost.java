@@ -80,7 +80,9 @@ import org.jspecify.annotations.Nullable;
  * {@linkplain #release(SelectableChannel) released}. {@link Readiness#READABLE} is a connection to
  * accept or something to read, the end included; {@link Readiness#WRITABLE} is a connection to
  * finish or room to write. Who waits for a connection that is not finished only to read is told
- * READABLE when it is there to finish. A selector sees nothing else: the rest is refused alone.
+ * READABLE when it is there to finish. Who is told finishes it, best in that completion: if it is
+ * done later or elsewhere, others who wait to read may hear of what arrives up to 64 milliseconds
+ * after that. A selector sees nothing else: the rest is refused alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn (of more than 256 channels on one loop: in one of the next). One that another thread closes

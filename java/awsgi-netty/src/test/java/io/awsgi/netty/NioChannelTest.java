@@ -232,11 +232,15 @@ class NioChannelTest {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
             client.configureBlocking(false);
             if (!loop.call(() -> client.connect(server.getLocalAddress()))) {
-                CompletableFuture<Readiness> reader =
-                        loop.call(() -> host.whenReady(client, READABLE, null));
-                assertSame(
-                        WRITABLE,
-                        TestLoop.get(loop.call(() -> host.whenReady(client, WRITABLE, LONG))));
+                // Both before the loop looks: one alone would be told.
+                List<CompletableFuture<Readiness>> waits =
+                        loop.call(
+                                () ->
+                                        List.of(
+                                                host.whenReady(client, READABLE, null),
+                                                host.whenReady(client, WRITABLE, LONG)));
+                CompletableFuture<Readiness> reader = waits.get(0);
+                assertSame(WRITABLE, TestLoop.get(waits.get(1)));
                 try (SocketChannel peer = server.accept()) {
                     peer.write(ByteBuffer.wrap(new byte[] {1}));
                     loop.stats();

@@ -6,7 +6,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -173,35 +174,56 @@ pub const ECHO: Measure = Measure {
     sample: echo,
 };
 
-/// A server, which ends when it is dropped.
-struct Server(Child);
+/// A program that says something, line by line, and ends when it is dropped.
+struct Talker {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
 
-impl Drop for Server {
+impl Talker {
+    fn start(command: &mut Command) -> Outcome<Talker> {
+        let mut child = command.env_remove("LD_LIBRARY_PATH").stdout(Stdio::piped()).spawn()?;
+        let said = BufReader::new(child.stdout.take().ok_or("its output was piped")?);
+        Ok(Talker { child, said })
+    }
+
+    fn numbers<T: FromStr>(&mut self) -> Outcome<Vec<T>> {
+        let mut line = String::new();
+        self.said.read_line(&mut line)?;
+        let numbers: Option<Vec<T>> =
+            line.split_whitespace().map(|word| word.parse().ok()).collect();
+        numbers
+            .filter(|numbers| !numbers.is_empty())
+            .ok_or_else(|| format!("it said {line:?}").into())
+    }
+}
+
+impl Drop for Talker {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 fn echo(side: Side) -> Outcome<Sample> {
     const CONNECTIONS: u64 = 1000;
+    /// Until the virtual machine has compiled what is measured: its compilers run beside the server.
+    const WARM_SECONDS: usize = 5;
     need_descriptors(CONNECTIONS + 100)?;
     let who = match side {
         Side::Ours => "awsgi",
         Side::Peer(name) => name,
     };
-    let mut command = program(&library(), "io.awsgi.bench.EchoServer", &[who])?;
-    command.env_remove("LD_LIBRARY_PATH");
-    let mut server = Server(command.stdout(Stdio::piped()).spawn()?);
-    let mut said = String::new();
-    let out = server.0.stdout.take().ok_or("its output was piped")?;
-    BufReader::new(out).read_line(&mut said)?;
-    let port = said.trim().parse().map_err(|_| format!("{who} does not serve"))?;
-    let client = programs::path("echo")?;
-    programs::run(&client, "warm", CONNECTIONS, port)?;
-    let process = Process(server.0.id());
+    let mut server = Talker::start(&mut program(&library(), "io.awsgi.bench.EchoServer", &[who])?)?;
+    let port = server.numbers::<u16>()?[0];
+    let arguments = ["messages", &CONNECTIONS.to_string(), &port.to_string()];
+    let mut client = Talker::start(Command::new(programs::path("echo")?).args(arguments))?;
+    for _ in 0..WARM_SECONDS {
+        client.numbers::<f64>()?;
+    }
+    let process = Process(server.child.id());
     let before = process.cpu()?;
-    let rate = programs::run(&client, "measure", CONNECTIONS, port)?;
+    let rate = client.numbers::<f64>()?;
     let ran: Duration = process.cpu()?.saturating_sub(before);
     let each = ran.as_secs_f64() * 1e9 / rate[1];
     Ok(Sample { value: rate[0], aside: vec![("processor time", each, "ns/message")] })

@@ -60,6 +60,7 @@ pub(crate) const TURN_STOPPED: u8 = 2;
 pub(crate) const TURN_CLOSED: u8 = 4;
 pub(crate) const TURN_WATCHER: u8 = 8;
 pub(crate) const TURN_LOG: u8 = 16;
+pub(crate) const TURN_CLOSING: u8 = 32;
 
 /// No deadline, as Java holds it.
 const FOREVER: i64 = i64::MAX;

@@ -365,6 +365,7 @@ impl block::Core for Context {
         };
         let waits = &mut self.taken.waits;
         let mut strangers = 0;
+        let mut any_closed = false;
         let report = self.reactor.turn_and_watch(
             &turn,
             |completion| {
@@ -373,6 +374,7 @@ impl block::Core for Context {
                     return;
                 }
                 let more = if completion.more { block::MORE } else { 0 };
+                any_closed |= completion.outcome == Outcome::Closed;
                 let argument = match completion.outcome {
                     Outcome::Failed => completion.error,
                     _ => (completion.index | u32::from(completion.members) << 16) as i32,
@@ -398,6 +400,8 @@ impl block::Core for Context {
         if strangers > 0 {
             let _ = self.reactor.count_stale(strangers);
         }
+        // Native code may have closed it, and not only what was waited for.
+        let closing = any_closed && self.reactor.is_closed().unwrap_or(false);
         let flag = |set, flag| if set { flag } else { 0 };
         Ok(Turned {
             now: match report.next_deadline {
@@ -409,7 +413,8 @@ impl block::Core for Context {
                 | flag(report.stopped, block::TURN_STOPPED)
                 | flag(report.closed && !left, block::TURN_CLOSED)
                 | flag(wake::wants_thread(), block::TURN_WATCHER)
-                | flag(self.lines.wait(), block::TURN_LOG),
+                | flag(self.lines.wait(), block::TURN_LOG)
+                | flag(closing, block::TURN_CLOSING),
         })
     }
 }

@@ -35,6 +35,11 @@ impl Reactor {
         self.with(|state| state.stats.stale += completions)
     }
 
+    /// Whether it was closed, by whomever.
+    pub(crate) fn is_closed(&self) -> Result<bool> {
+        self.with(|state| state.core.is_closed())
+    }
+
     /// How many waitables and waits it holds.
     pub(crate) fn holds(&self) -> Result<(u32, u32)> {
         self.with(|state| (state.core.waitable_count(), state.core.waits()))

@@ -4,6 +4,9 @@
 //! names the JDK; the newest that is installed is there, too.
 
 use super::{c, header};
+use std::fs::File;
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -125,14 +128,31 @@ fn class_path() -> &'static str {
     CLASS_PATH.get_or_init(|| {
         let java = header::root().join("java");
         let file = java.join("contract/target/classpath");
-        if !is_built(&java, &file) {
-            build(&java);
-        }
+        // Cargo locks nothing that is Maven's.
+        alone(&java.join("pom.xml"), || {
+            if !is_built(&java, &file) {
+                build(&java);
+            }
+        });
         let listed = std::fs::read_to_string(&file).unwrap();
         // Of what lies in folders, no archive can be made.
         let jar = concat!("/contract/target/contract-", env!("CARGO_PKG_VERSION"), ".jar");
         listed.trim().replace("/contract/target/classes", jar)
     })
+}
+
+/// Does something while no other thread or process does so that names the same file.
+pub fn alone<R>(file: &Path, work: impl FnOnce() -> R) -> R {
+    let held = File::open(file).unwrap();
+    #[cfg(unix)]
+    // SAFETY: a call for a descriptor that is open.
+    while unsafe { libc::flock(held.as_raw_fd(), libc::LOCK_EX) } != 0 {
+        let error = std::io::Error::last_os_error();
+        assert_eq!(error.kind(), std::io::ErrorKind::Interrupted, "flock: {error}");
+    }
+    let done = work();
+    drop(held);
+    done
 }
 
 /// Whether everything is there, and newer than what it was made of.

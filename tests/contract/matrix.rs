@@ -15,6 +15,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{c, header, java, python};
 use crate::runner::{example, runner};
@@ -370,6 +372,26 @@ fn no_host_is_left_out_of_the_matrix() {
         assert!(!is_host || listed.contains(file), "{} is not in HOSTS", file.display());
     }
     assert!(listed.iter().all(|file| Path::exists(file)), "{listed:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn one_at_a_time_builds_what_is_shared() {
+    let file = header::root().join("java/pom.xml");
+    let inside = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    java::alone(&file, || {
+                        assert!(!inside.swap(true, Ordering::SeqCst));
+                        std::thread::yield_now();
+                        inside.store(false, Ordering::SeqCst);
+                    });
+                }
+            });
+        }
+    });
 }
 
 #[test]

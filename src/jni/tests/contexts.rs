@@ -74,7 +74,8 @@ fn a_reactor_is_freed_once_it_is_closed_and_its_context_lives_until_then() {
     java.put(0, layout::SHUT, 0, 0);
     let closed = Record { a: 1, kind: 4, b: 0, c: 0 };
     let turned = java.turn(0).unwrap();
-    assert_eq!((turned.completions, turned.flags), (vec![closed], layout::TURN_CLOSED));
+    let flags = layout::TURN_CLOSED | layout::TURN_CLOSING;
+    assert_eq!((turned.completions, turned.flags), (vec![closed], flags));
     java.free();
     // The next of its number is another.
     let number = |context: i64| context & 0xffff;

@@ -59,6 +59,9 @@ final class Layout {
     static final int TURN_WATCHER = 8;
     static final int TURN_LOG = 16;
 
+    /** What it tells of as closed was closed with the reactor. */
+    static final int TURN_CLOSING = 32;
+
     /** No deadline. */
     static final long FOREVER = Long.MAX_VALUE;
 

@@ -38,7 +38,8 @@ public final class ReactorBridge implements AutoCloseable {
          * Have the loop call {@link ReactorBridge#turn} soon, also if it sleeps, or is about to.
          *
          * <p><b>Threads:</b> any; at most once between the beginnings of two turns. It may not
-         * block, nor throw.
+         * block, nor throw: who needed the loop has that thrown at him, and the loop hears of it
+         * from the next one who does, or in its next turn.
          */
         void wakeup();
 
@@ -47,6 +48,10 @@ public final class ReactorBridge implements AutoCloseable {
          * report it with {@link Waitable#signal}: of an object opened {@link ReactorBridge#level},
          * in each round while it is ready; of one opened {@link ReactorBridge#once}, one time for
          * each call of this, at once if it is ready, else when it becomes so.
+         *
+         * <p>What is reported after the reactor was closed, and before the turn that says so, is
+         * passed over. A report of a waitable that was closed, before this said to stop, is {@link
+         * Status#STALE}, which a host may ignore.
          *
          * <p><b>Threads:</b> the owner's, inside {@link ReactorBridge#turn}.
          *
@@ -71,6 +76,11 @@ public final class ReactorBridge implements AutoCloseable {
          * Somebody waits for an object opened {@link ReactorBridge#once}. A host that watches it
          * from now on for this, too, as if {@link #watch} had said so, spares its loop a crossing:
          * the wait then crosses together with the report.
+         *
+         * <p>Nobody takes it back: of a wait that ends in the crossing that brings it, because it
+         * was cancelled meanwhile or its time is over, nothing is left to stop. The host then
+         * reports once to nobody, or watches on until {@link #watch} says something else or the
+         * waitable is closed: so it may cost a report, and may not hold anything open.
          *
          * <p><b>Threads:</b> the owner's. It may not throw.
          *
@@ -98,6 +108,8 @@ public final class ReactorBridge implements AutoCloseable {
          */
         default void closed() {}
     }
+
+    private static final int WRITABLE = Readiness.WRITABLE.bits();
 
     /**
      * At most so many tasks of other threads run in a turn, or they could keep it from its work for
@@ -162,6 +174,9 @@ public final class ReactorBridge implements AutoCloseable {
     @SuppressWarnings("unused") // Through WOKEN.
     private volatile boolean woken;
 
+    /** The host failed to be woken, and has not turned since. */
+    private volatile boolean unheard;
+
     private boolean turning;
 
     /** {@link #LAST} is among the tasks. */
@@ -187,6 +202,12 @@ public final class ReactorBridge implements AutoCloseable {
     private int[] freePlaces = new int[16];
     private int freePlaceCount;
     private int places;
+
+    /**
+     * How many of them the host watches for WRITABLE. While there are none, who goes on is not
+     * looked at: each object that a completion touches costs a server with many connections.
+     */
+    private int writing;
 
     /** Who checks the host, and hears what it was told. */
     private @Nullable BiConsumer<Waitable, Readiness> listener;
@@ -274,16 +295,18 @@ public final class ReactorBridge implements AutoCloseable {
     private Waitable open(Waitable.Kind kind, Object object) {
         java.util.Objects.requireNonNull(object, "object");
         checkTakesWaits();
+        if (freePlaceCount == 0 && places == foreign.length) {
+            // Before anything is made that would be lost if there is no memory.
+            @Nullable Waitable[] more = Arrays.copyOf(foreign, places * 2);
+            freePlaces = Arrays.copyOf(freePlaces, places * 2);
+            foreign = more;
+        }
         int place = freePlaceCount > 0 ? freePlaces[freePlaceCount - 1] : places;
         long token = make(Layout.FOREIGN, OURS | place, kind == Waitable.Kind.ONCE ? 1 : 0);
         Waitable waitable = new Waitable(this, kind, token, place, object);
         if (freePlaceCount > 0) {
             freePlaceCount--;
         } else {
-            if (places == foreign.length) {
-                foreign = Arrays.copyOf(foreign, places * 2);
-                freePlaces = Arrays.copyOf(freePlaces, places * 2);
-            }
             places++;
         }
         foreign[place] = waitable;
@@ -316,6 +339,9 @@ public final class ReactorBridge implements AutoCloseable {
     private boolean turnOnce() {
         // Before the queue is looked at: who adds to it later wakes again.
         WOKEN.setVolatile(this, false);
+        if (unheard) {
+            unheard = false;
+        }
         runTasks();
         long now = Clock.now();
         if (phase == Phase.DRAINING && (slots.live() == 0 || now >= shutAt)) {
@@ -340,7 +366,7 @@ public final class ReactorBridge implements AutoCloseable {
                 Threads.uncaught(failure);
             }
         }
-        if ((flags & Layout.TURN_CLOSED) != 0) {
+        if ((flags & (Layout.TURN_CLOSED | Layout.TURN_CLOSING)) != 0) {
             // Native code may have closed it: nothing new would ever complete.
             phase = Phase.SHUT;
         }
@@ -372,12 +398,17 @@ public final class ReactorBridge implements AutoCloseable {
         try {
             submit(Layout.FAILURE);
         } catch (ReactorPanicException bug) {
-            // What it was about to tell is lost: nobody may wait for it.
-            phase = Phase.DRAINING;
-            shutAt = 0;
-            slots.failAll(bug);
+            broken(bug);
             throw bug;
         }
+    }
+
+    /** What it was asked, or about to tell, is lost: nobody may wait for it. */
+    private void broken(ReactorPanicException bug) {
+        // Also if it was told to end: that may be among it.
+        phase = Phase.DRAINING;
+        shutAt = 0;
+        slots.failAll(bug);
     }
 
     private static void nothing() {}
@@ -417,6 +448,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (waitable == null) {
             return;
         }
+        writing += (interest & WRITABLE) / WRITABLE - (waitable.told & WRITABLE) / WRITABLE;
         waitable.told = interest;
         try {
             host.watch(waitable, Readiness.of(interest));
@@ -445,9 +477,9 @@ public final class ReactorBridge implements AutoCloseable {
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
-        if (more) {
+        if (more && writing != 0) {
             try {
-                ((Wait) wait).goOn();
+                goOn((Wait) wait);
             } catch (Throwable failure) {
                 // A host that throws.
                 Threads.uncaught(failure);
@@ -574,22 +606,26 @@ public final class ReactorBridge implements AutoCloseable {
 
     /** What happens meanwhile is what completions do. */
     private void turnToTheEnd() {
-        RuntimeException first = null;
+        Throwable first = null;
         int failures = 0;
         boolean lives = true;
         while (lives) {
             try {
                 lives = turn();
-            } catch (RuntimeException failure) {
+            } catch (RuntimeException | Error failure) {
                 first = first == null ? failure : first;
                 if (++failures == FAILURES) {
+                    slots.failAll(first);
                     closed.completeExceptionally(first);
                     break;
                 }
             }
         }
+        if (first instanceof Error error) {
+            throw error;
+        }
         if (first != null) {
-            throw first;
+            throw (RuntimeException) first;
         }
     }
 
@@ -606,9 +642,9 @@ public final class ReactorBridge implements AutoCloseable {
     }
 
     private void shut() {
+        ring.put(0, Layout.SHUT, 0, 0);
         phase = Phase.SHUT;
         shutAt = Layout.FOREVER;
-        ring.put(0, Layout.SHUT, 0, 0);
         due = true;
     }
 
@@ -621,6 +657,8 @@ public final class ReactorBridge implements AutoCloseable {
         context = 0;
         ring.clear();
         leak.closed();
+        // Of a turn that an error broke off, what it brought is lost: nobody may wait for it.
+        slots.failAll(closedException());
         // Those that came too late learn that they have.
         while (!tasks.isEmpty()) {
             runTasks();
@@ -728,7 +766,21 @@ public final class ReactorBridge implements AutoCloseable {
     /** Has the host turn, unless it was told already. */
     void wake() {
         if (!(boolean) WOKEN.getVolatile(this) && WOKEN.compareAndSet(this, false, true)) {
-            host.wakeup();
+            try {
+                host.wakeup();
+            } catch (Throwable failure) {
+                // It may sleep on: who comes next tries again.
+                unheard = true;
+                WOKEN.setVolatile(this, false);
+                throw failure;
+            }
+        }
+    }
+
+    /** Wakes the host if it failed to be woken by somebody else, who was told by the library to. */
+    void wakeIfUnheard() {
+        if (unheard) {
+            wake();
         }
     }
 
@@ -799,6 +851,8 @@ public final class ReactorBridge implements AutoCloseable {
 
     /** Arms a wait for one waitable, or none. Answers its name. */
     long arm(Object wait, @Nullable Waitable waitable, int interest, int flags, long deadline) {
+        // First: without memory for its record, a wait would keep its slot and never end.
+        ring.reserve(2);
         long name = slots.claim(wait);
         if (waitable == null) {
             ring.putPair(name, Layout.ARM_SET, 1, flags, 0, deadline);
@@ -846,17 +900,28 @@ public final class ReactorBridge implements AutoCloseable {
                     arm(wait, one, count == 0 ? 0 : question.interests[0].bits(), flags, deadline));
             return;
         }
+        ring.reserve(count + 2);
+        long name = slots.claim(wait);
         for (int member = 0; member < count; member++) {
             Waitable waitable = question.waitables[member];
             int interest = question.interests[member].bits();
             ring.put(waitable.number(), Layout.MEMBER, interest, 0);
         }
-        long name = slots.claim(wait);
         ring.putPair(name, Layout.ARM_SET, question.atLeast, flags, count, deadline);
         armedDeadline = Math.min(armedDeadline, deadline);
         due();
         wait.begin(name);
         for (Waitable waitable : question.waitables) {
+            lookAgain(waitable);
+        }
+    }
+
+    /** The sink of a wait has dealt with a completion that is not the last. */
+    private void goOn(Wait wait) {
+        Waitable waitable = wait.waitable();
+        // A connection that was finished is written to from now on. For what is only read there is
+        // nothing else to look at.
+        if ((waitable.told & WRITABLE) != 0) {
             lookAgain(waitable);
         }
     }
@@ -945,9 +1010,16 @@ public final class ReactorBridge implements AutoCloseable {
     /** The library knows of everything that was asked before. */
     private void flush() {
         while (ring.count() > 0) {
-            Native.submit(context, Layout.FLUSH, ring.count());
-            ring.crossed();
-            due();
+            try {
+                Native.submit(context, Layout.FLUSH, ring.count());
+            } catch (ReactorPanicException bug) {
+                broken(bug);
+                throw bug;
+            } finally {
+                // Also if it failed: part of it was taken, and may not be taken twice.
+                ring.crossed();
+                due();
+            }
         }
     }
 

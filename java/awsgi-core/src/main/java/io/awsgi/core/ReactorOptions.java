@@ -90,6 +90,11 @@ public final class ReactorOptions {
      * SelectorHost}, and the one that watches descriptors for all reactors of these classes, which
      * the first reactor makes that needs it.
      *
+     * <p>The one that watches may outlive the reactor it was made for, and gets no context class
+     * loader. What else a thread inherits of the one that makes it is the factory's to avoid, as
+     * with the constructor of {@link Thread} that takes {@code inheritThreadLocals}. The factory
+     * may not wait for other threads that use reactors.
+     *
      * @param threads the factory; its threads are named and made daemons by the library
      * @return the options
      */

@@ -47,6 +47,13 @@ final class Ring {
         return crossed >= position;
     }
 
+    /** Sees to it that so many records can be put, which then does not fail for want of memory. */
+    void reserve(int records) {
+        if (count + records > Layout.RING || head != tail) {
+            makeRoom(records);
+        }
+    }
+
     void put(long name, int kind, int number, int third) {
         if (count < Layout.RING && head == tail) {
             write(name, Layout.pack(kind, number, third));
@@ -61,6 +68,8 @@ final class Ring {
             write(name, Layout.pack(kind, number, third));
             write(target, deadline);
         } else {
+            // Both or none.
+            makeRoom(2);
             spill(name, Layout.pack(kind, number, third));
             spill(target, deadline);
         }
@@ -99,18 +108,24 @@ final class Ring {
     }
 
     private void spill(long first, long second) {
-        if (tail == overflow.length) {
-            int length = tail - head;
-            int wanted = Math.max(256, length * 2);
-            long[] grown = overflow.length < wanted ? new long[wanted] : overflow;
-            System.arraycopy(overflow, head, grown, 0, length);
-            overflow = grown;
-            head = 0;
-            tail = length;
-        }
+        makeRoom(1);
         overflow[tail] = first;
         overflow[tail + 1] = second;
         tail += 2;
+    }
+
+    /** So many records can be spilled. */
+    private void makeRoom(int records) {
+        if (tail + records * 2 <= overflow.length) {
+            return;
+        }
+        int length = tail - head;
+        int wanted = Math.max(256, Math.max(length, records * 2) + length);
+        long[] grown = overflow.length < wanted ? new long[wanted] : overflow;
+        System.arraycopy(overflow, head, grown, 0, length);
+        overflow = grown;
+        head = 0;
+        tail = length;
     }
 
     /** Forgets everything, and gives the memory back. */

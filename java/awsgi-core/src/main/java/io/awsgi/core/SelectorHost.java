@@ -10,8 +10,12 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -33,9 +37,11 @@ import org.jspecify.annotations.Nullable;
  * or {@linkplain #release released}. {@link Readiness#READABLE} is a connection to accept or
  * something to read, the end included; {@link Readiness#WRITABLE} is a connection to finish or room
  * to write. Who waits for a connection that is not finished only to read is told READABLE when it
- * is there to finish. A {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is
- * gone while nobody asks for reading or writing: {@link Readiness#READ_CLOSED} and {@link
- * Readiness#HANGUP} are refused alone.
+ * is there to finish. Who is told finishes it, best in that completion: if it is done later or
+ * elsewhere, others who wait to read may hear of what arrives up to 64 milliseconds after that. A
+ * {@code Selector} cannot see {@link Readiness#PRIORITY}, nor a peer that is gone while nobody asks
+ * for reading or writing: {@link Readiness#READ_CLOSED} and {@link Readiness#HANGUP} are refused
+ * alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn. One that another thread closes while the loop sleeps does not wake it: {@link #release}
@@ -43,6 +49,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SelectorHost implements AutoCloseable {
     private static final int CHANNELS = 1 | 2;
+
+    // In nanoseconds, between two looks at connections that somebody else may finish.
+    private static final long IMPATIENT = 1_000_000;
+    private static final long PATIENT = 64_000_000;
 
     private static final System.Logger LOG = System.getLogger("io.awsgi");
 
@@ -65,6 +75,15 @@ public final class SelectorHost implements AutoCloseable {
     private @Nullable Watched[] reported = new @Nullable Watched[64];
 
     private int reportedCount;
+
+    /** Connections that somebody else may finish, unseen. */
+    private final Set<Watched> unfinished = new HashSet<>();
+
+    /** For how long the loop sleeps at most before it looks at them again. */
+    private long patience;
+
+    /** Who let a channel go that the selector has not forgotten yet. */
+    private List<CompletableFuture<Void>> releasing = new ArrayList<>();
 
     private SelectorHost(ReactorOptions options, boolean turnsItself) throws IOException {
         this.turnsItself = turnsItself;
@@ -239,15 +258,7 @@ public final class SelectorHost implements AutoCloseable {
         if (!channel.isOpen()) {
             return;
         }
-        if (channel.isBlocking()) {
-            throw new IllegalBlockingModeException();
-        }
-        if (channel instanceof SocketChannel socket
-                && !socket.isConnected()
-                && !socket.isConnectionPending()
-                && socket.isOpen()) {
-            throw new NotYetConnectedException();
-        }
+        Watched.checkWatchable(channel);
         if (Watched.ops(channel, bits) == 0) {
             throw new IllegalArgumentException(
                     channel + " will never be " + interest + ": ask for what the channel can do");
@@ -265,6 +276,7 @@ public final class SelectorHost implements AutoCloseable {
      * @throws ClosedChannelException if it is closed
      * @throws IOException if it cannot be registered
      * @throws IllegalBlockingModeException if the channel is blocking
+     * @throws NotYetConnectedException if it is neither connected nor connecting
      * @throws AwsgiException {@link Status#THREAD}; {@link Status#LIMIT}; {@link Status#CLOSED}
      */
     public Waitable waitable(SelectableChannel channel) throws IOException {
@@ -277,6 +289,7 @@ public final class SelectorHost implements AutoCloseable {
         }
         Watched watched;
         if (key == null) {
+            Watched.checkWatchable(channel);
             watched = new Watched(channel, selector);
             registered++;
         } else {
@@ -286,6 +299,7 @@ public final class SelectorHost implements AutoCloseable {
         if (waitable == null || !waitable.isOpen()) {
             waitable = bridge.level(watched);
             watched.waitable = waitable;
+            watched.number = waitable.number();
             // What it was watched for ends with the one before, which may not have been said yet.
             watched.interest = 0;
             try {
@@ -320,12 +334,9 @@ public final class SelectorHost implements AutoCloseable {
                                 if (key != null && key.attachment() instanceof Watched watched) {
                                     lose(watched);
                                     key.cancel();
-                                    selectNow();
                                 }
-                                // Its waits complete in this turn, and the next one is after that.
-                                if (!bridge.enqueue(() -> released.complete(null))) {
-                                    released.complete(null);
-                                }
+                                // Its waits complete in this turn.
+                                releasing.add(released);
                             } catch (Throwable failure) {
                                 released.completeExceptionally(failure);
                             }
@@ -360,6 +371,10 @@ public final class SelectorHost implements AutoCloseable {
             nanos = Math.min(nanos, atMost.isNegative() ? 0 : Clock.nanos(atMost));
         }
         reportedCount = 0;
+        if (!unfinished.isEmpty()) {
+            lookForFinished();
+            nanos = Math.min(nanos, patience);
+        }
         if (nanos == 0) {
             selector.selectNow(report);
         } else if (nanos == Long.MAX_VALUE) {
@@ -369,23 +384,36 @@ public final class SelectorHost implements AutoCloseable {
             selector.select(report, (nanos - 1) / 1_000_000 + 1);
         }
         lookForClosed();
-        boolean lives = bridge.turn();
-        for (int at = 0; at < reportedCount; at++) {
-            Watched watched = reported[at];
-            reported[at] = null;
-            if (watched != null && !watched.key.isValid()) {
-                lose(watched);
-            }
-        }
-        reportedCount = 0;
+        boolean lives = turnBridge();
         if (lives && bridge.mustTurn()) {
             // What completed has asked for something before the selector sleeps.
-            lives = bridge.turn();
+            lives = turnBridge();
         }
         return lives;
     }
 
-    /** Inside of a task: nothing that was ready is lost by it. */
+    /** Turns, and looks after what was reported before and meanwhile. */
+    private boolean turnBridge() throws IOException {
+        boolean lives = bridge.turn();
+        if (!releasing.isEmpty()) {
+            // One look for all of them. Who waits for it is told in a turn.
+            selectNow();
+            List<CompletableFuture<Void>> released = releasing;
+            releasing = new ArrayList<>();
+            bridge.enqueue(() -> released.forEach(each -> each.complete(null)));
+        }
+        for (int at = 0; at < reportedCount; at++) {
+            Watched watched = reported[at];
+            reported[at] = null;
+            if (watched != null) {
+                lookAfter(watched);
+            }
+        }
+        reportedCount = 0;
+        return lives;
+    }
+
+    /** Beside the loop's own: nothing that was ready is lost by it. */
     private void selectNow() throws IOException {
         selector.selectNow(report);
         // It has taken a wake-up that was for the next select, and there is only one in a turn.
@@ -401,14 +429,13 @@ public final class SelectorHost implements AutoCloseable {
      */
     private void report(SelectionKey key) {
         Watched watched = (Watched) key.attachment();
-        Waitable waitable = watched.waitable;
-        if (waitable == null) {
+        if (watched.waitable == null) {
             return;
         }
         try {
             int ready = watched.ready(key.readyOps());
             if (ready != 0) {
-                bridge.report(waitable.number(), ready);
+                bridge.report(watched.number, ready);
             }
         } catch (CancelledKeyException closed) {
             // It is found below.
@@ -417,6 +444,37 @@ public final class SelectorHost implements AutoCloseable {
             reported = Arrays.copyOf(reported, reportedCount * 2);
         }
         reported[reportedCount++] = watched;
+    }
+
+    /** One that was reported in this round. */
+    private void lookAfter(Watched watched) {
+        try {
+            if (!watched.key.isValid()) {
+                lose(watched);
+            } else if (watched.leftUnfinished()) {
+                unfinished.add(watched);
+                patience = IMPATIENT;
+            }
+        } catch (CancelledKeyException closed) {
+            lose(watched);
+        }
+    }
+
+    /** Who finishes a connection tells nobody. */
+    private void lookForFinished() {
+        patience = Math.min(patience * 2, PATIENT);
+        unfinished.removeIf(
+                watched -> {
+                    try {
+                        if (watched.key.isValid() && watched.isConnecting()) {
+                            return false;
+                        }
+                        watched.apply();
+                    } catch (CancelledKeyException closed) {
+                        // It is found below.
+                    }
+                    return true;
+                });
     }
 
     /** Who closes a channel takes its key away, and tells nobody. */
@@ -514,6 +572,8 @@ public final class SelectorHost implements AutoCloseable {
             } catch (IOException failure) {
                 LOG.log(System.Logger.Level.WARNING, "closing the selector of " + bridge, failure);
             }
+            releasing.forEach(released -> released.complete(null));
+            releasing.clear();
         }
 
         private void apply(Watched watched) {

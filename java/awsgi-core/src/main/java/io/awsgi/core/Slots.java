@@ -39,9 +39,12 @@ final class Slots {
     private int grow() {
         if (made == pending.length) {
             int length = made * 2;
-            pending = Arrays.copyOf(pending, length);
-            names = Arrays.copyOf(names, length);
+            // All of them or none, if there is no memory.
+            @Nullable Object[] morePending = Arrays.copyOf(pending, length);
+            long[] moreNames = Arrays.copyOf(names, length);
             free = Arrays.copyOf(free, length);
+            pending = morePending;
+            names = moreNames;
         }
         return made++;
     }

@@ -114,6 +114,8 @@ public final class Waitable implements AutoCloseable {
      *
      * @param ready what happened
      * @throws IllegalArgumentException if {@code ready} is empty
+     * @throws ReactorClosedException if its reactor was closed. The host's own report of an object
+     *     is passed over until the reactor is gone: the host learns of that by its turns
      * @throws AwsgiException {@link Status#STALE} if it was closed; {@link Status#INVALID} for what
      *     tells by itself: a descriptor, a timer; {@link Status#LIMIT} for a counter that was added
      *     to 33 million times since the reactor's last turn
@@ -123,6 +125,11 @@ public final class Waitable implements AutoCloseable {
         if (bits == 0) {
             throw new IllegalArgumentException(
                     "nothing is ready: give at least one bit, such as Readiness.READABLE");
+        }
+        if (kind.isForeign() && !closed && bridge.isOwner() && bridge.isAlive()) {
+            // In the middle of its end, too, of which the host cannot know.
+            bridge.report(token, bits);
+            return;
         }
         checkOpen();
         if (!kind.isTold()) {
@@ -138,7 +145,9 @@ public final class Waitable implements AutoCloseable {
         int answer = Native.signal(token, bits);
         if (answer > 0) {
             bridge.wake();
-        } else if (answer < 0) {
+        } else if (answer == 0) {
+            bridge.wakeIfUnheard();
+        } else {
             throw AwsgiException.of(
                     answer,
                     0,

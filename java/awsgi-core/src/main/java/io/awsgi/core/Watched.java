@@ -1,5 +1,7 @@
 package io.awsgi.core;
 
+import java.nio.channels.IllegalBlockingModeException;
+import java.nio.channels.NotYetConnectedException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
@@ -14,11 +16,17 @@ final class Watched {
     final SelectionKey key;
     @Nullable Waitable waitable;
 
+    /** The waitable's, while there is one: so that a report need not look at it. */
+    long number;
+
     /** What the reactor wants it watched for, in bits of {@link Readiness}. */
     int interest;
 
     /** What the selector watches it for: the key's own answer is a volatile read away. */
     private int ops;
+
+    /** It was told that there is a connection to finish, and has not been looked at since. */
+    private boolean connects;
 
     Watched(SelectableChannel channel, java.nio.channels.Selector selector)
             throws java.io.IOException {
@@ -58,8 +66,47 @@ final class Watched {
             // looks again.
             ops &= ~SelectionKey.OP_CONNECT;
             key.interestOps(ops);
+            connects = true;
         }
         return bits;
+    }
+
+    /**
+     * Whether it was left with a connection to finish while somebody waits to read. What the peer
+     * sends would make {@code select} return at once, with nothing, until it is finished: so it is
+     * not watched until then, of which nobody tells.
+     */
+    boolean leftUnfinished() {
+        if (!connects) {
+            return false;
+        }
+        connects = false;
+        if (ops == 0 || (ops & SelectionKey.OP_CONNECT) != 0 || !isConnecting()) {
+            return false;
+        }
+        ops = 0;
+        key.interestOps(0);
+        return true;
+    }
+
+    boolean isConnecting() {
+        return channel instanceof SocketChannel socket && socket.isConnectionPending();
+    }
+
+    /**
+     * Refuses an open channel that is blocking, and a socket that has nothing to tell: a selector
+     * would be busy with it for ever.
+     */
+    static void checkWatchable(SelectableChannel channel) {
+        if (channel.isBlocking() && channel.isOpen()) {
+            throw new IllegalBlockingModeException();
+        }
+        if (channel instanceof SocketChannel socket
+                && !socket.isConnected()
+                && !socket.isConnectionPending()
+                && socket.isOpen()) {
+            throw new NotYetConnectedException();
+        }
     }
 
     /** The operations of a channel that mean an interest. */

@@ -35,7 +35,10 @@ final class Watcher {
             if (runs || BRIDGES.isEmpty()) {
                 return;
             }
-            bridge.options().thread(Watcher::run, "awsgi-watcher").start();
+            Thread thread = bridge.options().thread(Watcher::run, "awsgi-watcher");
+            // It outlives whoever needs it first, whose class loader it would keep.
+            thread.setContextClassLoader(null);
+            thread.start();
             runs = true;
         }
     }

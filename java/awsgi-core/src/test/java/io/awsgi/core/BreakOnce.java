@@ -37,6 +37,7 @@ public final class BreakOnce {
             case "sink" -> sink();
             case "host" -> host();
             case "submit" -> submit();
+            case "flush" -> flush();
             case "close" -> close();
             case "read what was freed" -> readWhatWasFreed();
             case "for ever" -> {
@@ -231,6 +232,25 @@ public final class BreakOnce {
             host.settle();
             assertSame(READABLE, wait.join());
         }
+    }
+
+    /** What crosses between two turns, because an operation depends on it. */
+    private static void flush() {
+        ManualHost host = new ManualHost();
+        Waitable event = host.reactor.event();
+        CompletableFuture<Readiness> before = host.reactor.whenReady(event, READABLE, null);
+        host.settle();
+        plant(host.bridge);
+        CompletableFuture<Readiness> after = host.reactor.whenReady(event, READABLE, null);
+        assertPanic(assertThrows(ReactorPanicException.class, event::take));
+        for (CompletableFuture<Readiness> future : List.of(before, after)) {
+            assertTrue(future.isDone());
+            assertPanic(failure(future));
+        }
+        assertThrows(
+                ReactorClosedException.class, () -> host.reactor.whenReady(event, READABLE, null));
+        // It does not cross a second time.
+        host.turnUntil(host.reactor.whenClosed()::isDone);
     }
 
     /** Each turn panics, also those that are to close it. */

@@ -478,6 +478,36 @@ class BridgeTest {
         }
     }
 
+    private static void onAnotherThread(Runnable work) throws Exception {
+        CompletableFuture.runAsync(work, task -> new Thread(task).start())
+                .get(20, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void aHostThatFailedToBeWokenIsWokenByTheNext() throws Exception {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            CompletableFuture<Readiness> wait = host.reactor.whenReady(event, READABLE, null);
+            List<String> ran = new ArrayList<>();
+            for (Runnable needs :
+                    List.<Runnable>of(
+                            () -> host.reactor.execute(() -> ran.add("ran")),
+                            () -> event.signal(READABLE))) {
+                host.settle();
+                host.deaf = true;
+                onAnotherThread(() -> assertThrows(IllegalStateException.class, needs::run));
+                host.deaf = false;
+                assertEquals(0, host.wakes.drainPermits());
+                onAnotherThread(needs);
+                assertEquals(1, host.wakes.drainPermits());
+            }
+            host.settle();
+            // Whoever was told that it failed had his task taken all the same.
+            assertEquals(List.of("ran", "ran"), ran);
+            assertSame(READABLE, wait.join());
+        }
+    }
+
     @Test
     void otherThreadsWaitAndCancelThroughTheLoop() throws Exception {
         try (ManualHost host = new ManualHost()) {
@@ -541,6 +571,45 @@ class BridgeTest {
             assertTrue(event.isOpen());
             thread.join();
         }
+    }
+
+    @Test
+    void aHostMayReportUntilATurnSaysThatTheReactorIsGone() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            Waitable object = host.bridge.level("object");
+            for (int at = 0; at < 3; at++) {
+                host.reactor.start(Question.of(object, READABLE), as("" + at));
+            }
+            host.settle();
+            host.bridge.limitTurns(0, 1);
+            CompletableFuture<Void> closed = host.reactor.close(Duration.ZERO);
+            assertTrue(host.bridge.turn());
+            assertEquals(1, told.size());
+            object.signal(READABLE);
+            assertThrows(ReactorClosedException.class, () -> event.signal(READABLE));
+            host.turnUntil(closed::isDone);
+            assertEquals(List.of("0 CLOSED NONE", "1 CLOSED NONE", "2 CLOSED NONE"), take());
+            assertThrows(ReactorClosedException.class, () -> object.signal(READABLE));
+        }
+    }
+
+    @Test
+    void anErrorWhileItIsClosedKeepsNobodyWaiting() {
+        ManualHost host = new ManualHost();
+        CompletableFuture<Readiness> wait =
+                host.reactor.whenReady(host.bridge.level("object"), READABLE, null);
+        host.settle();
+        host.bridge.listen(
+                (waitable, interest) -> {
+                    throw new AssertionError("planted");
+                });
+        assertEquals(
+                "planted", assertThrows(AssertionError.class, host.reactor::close).getMessage());
+        assertTrue(host.reactor.whenClosed().isDone());
+        assertEquals(
+                ReactorClosedException.class,
+                assertThrows(CompletionException.class, wait::join).getCause().getClass());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.awsgi.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -141,6 +142,42 @@ class ConnectingTest {
             CompletableFuture<Readiness> data = host.whenReady(client, READABLE, null);
             turnUntil(data::isDone);
             assertEquals(1, client.read(ByteBuffer.allocate(8)));
+        }
+    }
+
+    @Test
+    void aConnectionThatNobodyFinishesKeepsTheSelectorNotBusyAndIsSeenWhenItIs() throws Exception {
+        CompletableFuture<Readiness> reader = host.whenReady(client, READABLE, null);
+        CompletableFuture<Readiness> connected = host.whenReady(client, WRITABLE, null);
+        try (SocketChannel peer = server.accept()) {
+            turnUntil(connected::isDone);
+            peer.write(ByteBuffer.wrap(new byte[] {1}));
+            long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(200);
+            int turns = 0;
+            while (System.nanoTime() < until) {
+                host.turn(Duration.ofMillis(100));
+                turns++;
+            }
+            assertTrue(turns < 100, turns + " turns in 200 ms");
+            assertFalse(reader.isDone());
+            // As another thread would.
+            assertTrue(client.finishConnect());
+            turnUntil(reader::isDone);
+            assertEquals(1, client.read(ByteBuffer.allocate(8)));
+        }
+    }
+
+    @Test
+    void aConnectionThatIsClosedUnfinishedIsForgotten() throws Exception {
+        CompletableFuture<Readiness> reader = host.whenReady(client, READABLE, null);
+        CompletableFuture<Readiness> connected = host.whenReady(client, WRITABLE, null);
+        try (SocketChannel peer = server.accept()) {
+            turnUntil(connected::isDone);
+            peer.write(ByteBuffer.wrap(new byte[] {1}));
+            client.close();
+            turnUntil(reader::isDone);
+            assertTrue(reader.isCompletedExceptionally());
+            assertEquals(0, host.reactor().stats().waits());
         }
     }
 }

@@ -2,18 +2,23 @@ package io.awsgi.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadFactory;
@@ -249,6 +254,23 @@ class DescriptorTest {
             assertTrue(get(host.reactor().sleep(Duration.ofMillis(1))).isTimedOut());
             assertEquals(1, factory.made.size());
             assertEquals(List.of(), factory.watchers());
+        }
+    }
+
+    @Test
+    void theThreadThatWatchesKeepsNoClassLoaderOfWhoNeededItFirst() throws Exception {
+        Factory factory = new Factory();
+        Thread thread = Thread.currentThread();
+        ClassLoader before = thread.getContextClassLoader();
+        try (URLClassLoader application = new URLClassLoader(new URL[0], before);
+                ManualHost host = new ManualHost(ReactorOptions.DEFAULT.threads(factory))) {
+            thread.setContextClassLoader(application);
+            // Native code may signal it from now on.
+            host.reactor.event().token();
+            assertEquals(1, factory.watchers().size());
+            assertNull(factory.watchers().get(0).getContextClassLoader());
+        } finally {
+            thread.setContextClassLoader(before);
         }
     }
 
@@ -561,6 +583,43 @@ class DescriptorTest {
             ours.signal(READABLE);
             host.settle();
             assertTrue(wait.isDone());
+        }
+    }
+
+    @Test
+    void whatNativeCodeClosesWithTheReactorIsToldSoInEachTurn() {
+        ManualHost host = new ManualHost();
+        Waitable event = host.reactor.event();
+        List<CompletableFuture<Readiness>> waits = new ArrayList<>();
+        for (int at = 0; at < 3; at++) {
+            waits.add(host.reactor.whenReady(event, READABLE, null));
+        }
+        host.settle();
+        host.bridge.limitTurns(0, 1);
+        assertEquals(0, NativeCode.shut(host.reactor.pointer()));
+        host.turnUntil(host.reactor.whenClosed()::isDone);
+        for (CompletableFuture<Readiness> wait : waits) {
+            assertEquals(
+                    ReactorClosedException.class,
+                    assertThrows(CompletionException.class, wait::join).getCause().getClass());
+        }
+    }
+
+    @Test
+    void whatNativeCodeClosesAloneIsToldSo() {
+        try (ManualHost host = new ManualHost()) {
+            Waitable event = host.reactor.event();
+            CompletableFuture<Readiness> wait = host.reactor.whenReady(event, READABLE, null);
+            host.settle();
+            assertEquals(0, NativeCode.end(event.token()));
+            host.turnUntil(wait::isDone);
+            assertEquals(
+                    Status.STALE,
+                    assertInstanceOf(
+                                    AwsgiException.class,
+                                    assertThrows(CompletionException.class, wait::join).getCause())
+                            .status());
+            assertTrue(host.reactor.isOpen());
         }
     }
 

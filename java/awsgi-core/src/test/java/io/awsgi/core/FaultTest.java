@@ -64,6 +64,11 @@ class FaultTest {
     }
 
     @Test
+    void aPanicInWhatCrossesBetweenTurnsEndsTheReactorOnce() throws Exception {
+        breaks("flush");
+    }
+
+    @Test
     void aReactorThatBreaksEachTimeIsLeftAndKeepsNobody() throws Exception {
         breaks("for ever");
     }

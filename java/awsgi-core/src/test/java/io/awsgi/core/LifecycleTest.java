@@ -88,4 +88,16 @@ class LifecycleTest {
     void noSignalIsHandledAndChildrenTellWhatTheyEndedWith() throws Exception {
         java().run("signals").has("signals: ");
     }
+
+    @Test
+    void withoutMemoryAWaitIsStartedOrNot() throws Exception {
+        for (int members : new int[] {1, 8}) {
+            // Enough to load the library in.
+            for (int megabytes : new int[] {48, 56, 64}) {
+                java().with("-Xmx" + megabytes + "m")
+                        .run("memory", "" + members)
+                        .has("without memory: ");
+            }
+        }
+    }
 }

@@ -43,6 +43,7 @@ public final class LiveOnce {
             case "exit elsewhere" -> exitElsewhere();
             case "return" -> returnFromMain();
             case "signals" -> signals();
+            case "memory" -> memory(Integer.parseInt(arguments[1]));
             default -> throw new IllegalArgumentException(arguments[0]);
         }
         System.out.println("ended: well");
@@ -51,6 +52,34 @@ public final class LiveOnce {
     private static void check(boolean so, String what) {
         if (!so) {
             throw new AssertionError(what);
+        }
+    }
+
+    /** Starts waits until there is no memory for more: those that were started go on. */
+    private static void memory(int members) {
+        try (ManualHost host = new ManualHost()) {
+            List<Waitable> events = new ArrayList<>();
+            for (int at = 0; at < members; at++) {
+                events.add(host.reactor.event());
+            }
+            Question all = Question.of(events, READABLE).all();
+            int[] completed = new int[1];
+            Sink sink = (wait, outcome, ready, more) -> completed[0]++;
+            int started = 0;
+            try {
+                while (true) {
+                    host.reactor.start(all, sink);
+                    started++;
+                }
+            } catch (OutOfMemoryError expected) {
+                System.out.println("without memory: " + expected.getStackTrace()[0]);
+            }
+            check(host.bridge.waits() == started, "a wait that was not started is waited for");
+            host.settle();
+            events.forEach(event -> event.signal(READABLE));
+            host.settle();
+            check(completed[0] == started, completed[0] + " of " + started + " completed");
+            check(host.bridge.waits() == 0, "a wait that was not started is waited for");
         }
     }
 

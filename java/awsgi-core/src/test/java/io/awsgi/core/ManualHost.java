@@ -15,6 +15,9 @@ final class ManualHost implements ReactorBridge.Host, AutoCloseable {
     final ReactorBridge bridge;
     final Reactor reactor;
 
+    /** Cannot be woken, and says so. */
+    volatile boolean deaf;
+
     ManualHost() {
         this(ReactorOptions.DEFAULT);
     }
@@ -26,6 +29,9 @@ final class ManualHost implements ReactorBridge.Host, AutoCloseable {
 
     @Override
     public void wakeup() {
+        if (deaf) {
+            throw new IllegalStateException("deaf");
+        }
         wakes.release();
     }
 

@@ -2,6 +2,7 @@ package io.awsgi.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -17,6 +18,7 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.NotYetConnectedException;
 import java.nio.channels.Pipe;
+import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
@@ -296,6 +298,43 @@ class SelectorHostTest {
     }
 
     @Test
+    void channelsThatAreReleasedInOneTurnAreForgottenAtOnce() throws Exception {
+        Pipe[] pipes = {pipe(), pipe(), pipe()};
+        CompletableFuture<Void> last;
+        try (SelectorHost host = SelectorHost.open(ReactorOptions.DEFAULT)) {
+            Selector selector =
+                    ((Watched) host.waitable(pipes[0].source()).object()).key.selector();
+            List<CompletableFuture<Readiness>> waits = new ArrayList<>();
+            List<CompletableFuture<Void>> releases = new ArrayList<>();
+            List<Integer> held = new ArrayList<>();
+            for (Pipe pipe : pipes) {
+                waits.add(host.whenReady(pipe.source(), READABLE, null));
+            }
+            for (Pipe pipe : pipes) {
+                releases.add(
+                        host.release(pipe.source())
+                                .thenRun(
+                                        () -> {
+                                            assertTrue(waits.stream().allMatch(w -> w.isDone()));
+                                            assertFalse(pipe.source().isRegistered());
+                                        }));
+                host.reactor().execute(() -> held.add(selector.keys().size()));
+            }
+            while (!releases.stream().allMatch(CompletableFuture::isDone)) {
+                host.turn(LONG);
+            }
+            releases.forEach(CompletableFuture::join);
+            assertEquals(List.of(3, 3, 3), held);
+            last = host.release(pipes[0].source());
+        }
+        // Its turn was the one that closed the host.
+        assertTrue(last.isDone());
+        for (Pipe pipe : pipes) {
+            close(pipe);
+        }
+    }
+
+    @Test
     void aChannelThatCannotBeWaitedForIsRefusedInWords() throws Exception {
         Pipe pipe = pipe();
         try (SelectorHost host = start();
@@ -307,6 +346,13 @@ class SelectorHostTest {
             idle.configureBlocking(false);
             assertThrows(
                     NotYetConnectedException.class, () -> host.whenReady(idle, READABLE, null));
+            assertInstanceOf(
+                    NotYetConnectedException.class,
+                    assertThrows(
+                                    CompletionException.class,
+                                    host.reactor().call(() -> host.waitable(idle))::join)
+                            .getCause());
+            assertFalse(idle.isRegistered());
             server.configureBlocking(false);
             assertThrows(
                     IllegalArgumentException.class, () -> host.whenReady(server, WRITABLE, null));

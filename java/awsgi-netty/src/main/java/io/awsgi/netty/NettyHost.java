@@ -23,11 +23,11 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,7 +80,9 @@ import org.jspecify.annotations.Nullable;
  * {@linkplain #release(SelectableChannel) released}. {@link Readiness#READABLE} is a connection to
  * accept or something to read, the end included; {@link Readiness#WRITABLE} is a connection to
  * finish or room to write. Who waits for a connection that is not finished only to read is told
- * READABLE when it is there to finish. A selector sees nothing else: the rest is refused alone.
+ * READABLE when it is there to finish. Who is told finishes it, best in that completion: if it is
+ * done later or elsewhere, others who wait to read may hear of what arrives up to 64 milliseconds
+ * after that. A selector sees nothing else: the rest is refused alone.
  *
  * <p>A channel that is closed completes its waits with a {@link ClosedChannelException} in the next
  * turn (of more than 256 channels on one loop: in one of the next). One that another thread closes
@@ -449,15 +451,7 @@ public final class NettyHost implements AutoCloseable {
         if (bits == 0 || !channel.isOpen()) {
             return;
         }
-        if (channel.isBlocking()) {
-            throw new IllegalBlockingModeException();
-        }
-        if (channel instanceof SocketChannel socket
-                && !socket.isConnected()
-                && !socket.isConnectionPending()
-                && socket.isOpen()) {
-            throw new NotYetConnectedException();
-        }
+        Watched.checkWatchable(channel);
         if (Watched.ops(channel, bits) == 0) {
             throw new IllegalArgumentException(
                     channel + " will never be " + interest + ": ask for what the channel can do");
@@ -475,6 +469,7 @@ public final class NettyHost implements AutoCloseable {
      * @throws ClosedChannelException if it is closed
      * @throws IOException if it cannot be registered
      * @throws IllegalBlockingModeException if the channel is blocking
+     * @throws NotYetConnectedException if it is neither connected nor connecting
      * @throws IllegalStateException if it is registered elsewhere
      * @throws AwsgiException {@link Status#THREAD}; {@link Status#LIMIT}; {@link Status#CLOSED};
      *     {@link Status#UNSUPPORTED} if the loop has no selector
@@ -505,7 +500,7 @@ public final class NettyHost implements AutoCloseable {
      * Runs something in the next turn. Completes in an iteration of the loop after that, once that
      * is so.
      */
-    private CompletableFuture<Void> afterTurn(Runnable first, Callable<Boolean> then) {
+    private CompletableFuture<Void> afterTurn(Runnable first, BooleanSupplier then) {
         CompletableFuture<Void> done = new CompletableFuture<>();
         bridge.reactor()
                 .execute(

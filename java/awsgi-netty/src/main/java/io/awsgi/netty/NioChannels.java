@@ -10,12 +10,16 @@ import io.netty.channel.IoRegistration;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
-import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +28,10 @@ import org.jspecify.annotations.Nullable;
 final class NioChannels {
     /** At most so many are looked at before a turn, which takes less than a microsecond. */
     private static final int LOOKED_AT = 256;
+
+    // In milliseconds, between two looks at connections that somebody else may finish.
+    private static final int IMPATIENT = 1;
+    private static final int PATIENT = 64;
 
     private final @Nullable IoEventLoop loop;
     private final IdentityHashMap<SelectableChannel, Watched> byChannel = new IdentityHashMap<>();
@@ -43,6 +51,15 @@ final class NioChannels {
     private @Nullable Watched[] reported = new @Nullable Watched[64];
 
     private int reportedCount;
+
+    /** Connections that somebody else may finish, unseen. */
+    private final Set<Watched> unfinished = new HashSet<>();
+
+    /** In milliseconds, when to look at them again. */
+    private int patience;
+
+    /** That is scheduled. */
+    private boolean looking;
 
     /** The loop's, once a channel was registered. */
     private @Nullable Selector selector;
@@ -96,9 +113,7 @@ final class NioChannels {
         if (!channel.isOpen()) {
             throw new ClosedChannelException();
         }
-        if (channel.isBlocking()) {
-            throw new IllegalBlockingModeException();
-        }
+        Watched.checkWatchable(channel);
         if (channel.isRegistered() && !isLetGo(channel)) {
             throw new IllegalStateException(
                     channel
@@ -174,11 +189,44 @@ final class NioChannels {
         for (int at = 0; at < reportedCount; at++) {
             Watched watched = reported[at];
             reported[at] = null;
-            if (watched != null && !watched.isValid()) {
+            if (watched == null) {
+                continue;
+            }
+            if (!watched.isValid()) {
                 lose(watched);
+            } else if (watched.leftUnfinished()) {
+                unfinished.add(watched);
+                patience = IMPATIENT;
+                lookLater();
             }
         }
         reportedCount = 0;
+    }
+
+    /** Who finishes a connection tells nobody. */
+    private void lookForFinished() {
+        looking = false;
+        for (Watched watched : List.copyOf(unfinished)) {
+            if (!watched.isValid() || !watched.isConnecting()) {
+                unfinished.remove(watched);
+                watched.watchOn();
+            }
+        }
+        patience = Math.min(patience * 2, PATIENT);
+        lookLater();
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // It answers nothing, and does not throw.
+    private void lookLater() {
+        if (looking || unfinished.isEmpty()) {
+            return;
+        }
+        try {
+            loop().schedule(this::lookForFinished, patience, TimeUnit.MILLISECONDS);
+            looking = true;
+        } catch (RejectedExecutionException ending) {
+            // The loop is at its end.
+        }
     }
 
     /** The loop closes what it watches: a channel that is closed, or all of them, at its end. */
@@ -235,6 +283,7 @@ final class NioChannels {
 
     /** The reactor is gone. */
     void end() {
+        unfinished.clear();
         while (count > 0) {
             Watched last = all[count - 1];
             if (last == null) {

@@ -11,10 +11,10 @@ import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.channels.SelectableChannel;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -237,7 +237,7 @@ final class Turns implements ReactorBridge.Host {
      * Completes something in a later iteration, after the loop has looked for I/O and has turned,
      * once that is so.
      */
-    void later(CompletableFuture<Void> done, Callable<Boolean> condition) {
+    void later(CompletableFuture<Void> done, BooleanSupplier condition) {
         if (laters.isEmpty()) {
             schedule(laterTask, 0);
         }
@@ -248,23 +248,21 @@ final class Turns implements ReactorBridge.Host {
         if (ended) {
             return;
         }
+        List<Later> over = List.of();
         if (!bridge.mustTurn()) {
-            laters.removeIf(Later::isDone);
+            over = laters.stream().filter(later -> later.condition.getAsBoolean()).toList();
+            laters.removeAll(over);
         }
         if (!laters.isEmpty()) {
             schedule(laterTask, 1);
         }
-    }
-
-    private record Later(CompletableFuture<Void> done, Callable<Boolean> condition) {
-        boolean isDone() {
-            try {
-                return condition.call() && (done.complete(null) || done.isDone());
-            } catch (Exception failure) {
-                return done.completeExceptionally(failure) || done.isDone();
-            }
+        // Whoever is told may close the host, which tells the others.
+        for (Later later : over) {
+            later.done.complete(null);
         }
     }
+
+    private record Later(CompletableFuture<Void> done, BooleanSupplier condition) {}
 
     @Override
     public void closed() {

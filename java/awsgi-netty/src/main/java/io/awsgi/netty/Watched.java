@@ -6,6 +6,8 @@ import io.netty.channel.IoRegistration;
 import io.netty.channel.nio.NioIoOps;
 import io.netty.channel.nio.NioSelectableChannelIoHandle;
 import java.nio.channels.CancelledKeyException;
+import java.nio.channels.IllegalBlockingModeException;
+import java.nio.channels.NotYetConnectedException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
@@ -30,6 +32,9 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     /** What the loop watches it for. */
     private int ops;
 
+    /** It was told that there is a connection to finish, and has not been looked at since. */
+    private boolean connects;
+
     Watched(NioChannels channels, SelectableChannel channel) {
         super(channel);
         this.channels = channels;
@@ -51,6 +56,32 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     void watch(int interest) {
         this.interest = interest;
         set(ops(channel, interest));
+    }
+
+    /** The same as before, if that now means something else. */
+    void watchOn() {
+        watch(interest);
+    }
+
+    /**
+     * Whether it was left with a connection to finish while somebody waits to read. What the peer
+     * sends would make {@code select} return at once, with nothing, until it is finished: so it is
+     * not watched until then, of which nobody tells.
+     */
+    boolean leftUnfinished() {
+        if (!connects) {
+            return false;
+        }
+        connects = false;
+        if (ops == 0 || (ops & SelectionKey.OP_CONNECT) != 0 || !isConnecting()) {
+            return false;
+        }
+        set(0);
+        return true;
+    }
+
+    boolean isConnecting() {
+        return channel instanceof SocketChannel socket && socket.isConnectionPending();
     }
 
     private void set(int wanted) {
@@ -94,6 +125,7 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
                 // Before finishConnect is called, or it would be reported in each round; the next
                 // arm looks again.
                 set(ops & ~SelectionKey.OP_CONNECT);
+                connects = true;
             }
             if (bits != 0) {
                 open.signal(Readiness.of(bits));
@@ -109,6 +141,22 @@ final class Watched extends NioSelectableChannelIoHandle<SelectableChannel> {
     @Override
     public void close() {
         channels.closedByLoop(this);
+    }
+
+    /**
+     * Refuses an open channel that is blocking, and a socket that has nothing to tell: a selector
+     * would be busy with it for ever.
+     */
+    static void checkWatchable(SelectableChannel channel) {
+        if (channel.isBlocking() && channel.isOpen()) {
+            throw new IllegalBlockingModeException();
+        }
+        if (channel instanceof SocketChannel socket
+                && !socket.isConnected()
+                && !socket.isConnectionPending()
+                && socket.isOpen()) {
+            throw new NotYetConnectedException();
+        }
     }
 
     /** The operations of a channel that mean an interest. */

@@ -210,6 +210,54 @@ class NioChannelTest {
     }
 
     @Test
+    void whoeverIsToldOfAReleaseMayCloseTheHost() {
+        for (CompletableFuture<Void> release :
+                loop.call(
+                        () -> {
+                            host.waitable(pipe.source());
+                            host.waitable(pipe.sink());
+                            return List.of(
+                                    host.release(pipe.source()).thenRun(host::close),
+                                    host.release(pipe.sink()));
+                        })) {
+            TestLoop.get(release);
+        }
+        TestLoop.get(host.reactor().whenClosed());
+    }
+
+    @Test
+    void aConnectionThatNobodyFinishesKeepsTheLoopNotBusyAndIsSeenWhenItIs() throws Exception {
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                SocketChannel client = SocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            client.configureBlocking(false);
+            if (!loop.call(() -> client.connect(server.getLocalAddress()))) {
+                // Both before the loop looks: one alone would be told.
+                List<CompletableFuture<Readiness>> waits =
+                        loop.call(
+                                () ->
+                                        List.of(
+                                                host.whenReady(client, READABLE, null),
+                                                host.whenReady(client, WRITABLE, LONG)));
+                CompletableFuture<Readiness> reader = waits.get(0);
+                assertSame(WRITABLE, TestLoop.get(waits.get(1)));
+                try (SocketChannel peer = server.accept()) {
+                    peer.write(ByteBuffer.wrap(new byte[] {1}));
+                    loop.stats();
+                    long before = loop.iterations();
+                    TestLoop.get(host.reactor().sleep(Duration.ofMillis(200)));
+                    long iterations = loop.iterations() - before;
+                    assertTrue(iterations < 50, iterations + " iterations");
+                    assertFalse(reader.isDone());
+                    assertTrue(client.finishConnect());
+                    assertSame(READABLE, TestLoop.get(reader));
+                }
+            }
+            TestLoop.get(host.release(client));
+        }
+    }
+
+    @Test
     void aSetAndAMultishotWaitSeeAChannelThatIsConnected() throws Exception {
         try (ServerSocketChannel server = ServerSocketChannel.open();
                 SocketChannel client = SocketChannel.open()) {
@@ -649,6 +697,8 @@ class NioChannelTest {
             idle.configureBlocking(false);
             assertThrows(
                     NotYetConnectedException.class, () -> host.whenReady(idle, READABLE, LONG));
+            assertThrows(
+                    NotYetConnectedException.class, () -> loop.call(() -> host.waitable(idle)));
             assertFalse(idle.isRegistered());
         }
         Pipe closed = pipe();

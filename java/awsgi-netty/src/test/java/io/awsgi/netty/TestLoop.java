@@ -12,14 +12,18 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -37,6 +41,9 @@ final class TestLoop implements AutoCloseable {
     /** How often it has looked for I/O. */
     private final AtomicLong iterations = new AtomicLong();
 
+    /** What tasks have thrown that were scheduled, of which the loop only writes a line. */
+    private final Queue<Throwable> thrown = new ConcurrentLinkedQueue<>();
+
     private volatile boolean dead;
 
     TestLoop(Transport transport) {
@@ -53,6 +60,20 @@ final class TestLoop implements AutoCloseable {
                         int handled = super.runIo();
                         iterations.incrementAndGet();
                         return handled;
+                    }
+
+                    @Override
+                    public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
+                        return super.schedule(
+                                () -> {
+                                    try {
+                                        task.run();
+                                    } catch (Throwable failure) {
+                                        thrown.add(failure);
+                                    }
+                                },
+                                delay,
+                                unit);
                     }
                 };
         host = get(NettyHost.attach(loop, options));
@@ -190,5 +211,6 @@ final class TestLoop implements AutoCloseable {
         }
         get(host.reactor().whenClosed());
         assertEquals(true, loop.isTerminated());
+        assertEquals(List.of(), List.copyOf(thrown));
     }
 }

@@ -241,6 +241,28 @@ def body(environ, start_response):
     return [answer(start_response, "%d %s" % (len(data), hashlib.sha256(data).hexdigest()))]
 
 
+def streamed(environ, start_response):
+    """The body as it comes, by the second draft: its input is an object without fileno()."""
+    source, parts = environ["x-wsgiorg.async.input"], hashlib.sha256()
+    while True:
+        yield environ["x-wsgiorg.async.readable"](source, 20)
+        part = source.recv(65536)
+        if not part:
+            break
+        parts.update(part)
+        gates.arrive("streamed")
+    yield answer(start_response, parts.hexdigest())
+
+
+def streamed_in_lines(environ, start_response):
+    """The body as it comes, in a way that waits for it: on a pool thread."""
+    parts = hashlib.sha256()
+    for line in environ["wsgi.input"]:
+        parts.update(line)
+        gates.arrive("streamed")
+    yield answer(start_response, parts.hexdigest())
+
+
 def lines(environ, start_response):
     source = environ["wsgi.input"]
     said = [source.readline() for _ in range(5)]
@@ -291,6 +313,8 @@ PAGES = {
         share,
         unshare,
         body,
+        streamed,
+        streamed_in_lines,
         lines,
         lines_of,
         large,

@@ -11,7 +11,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 def path():
     """Where they are, for PYTHONPATH: the packages of a virtual environment for this version of Python."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).absolute()
     root = target / "python" / ("frameworks-%d.%d" % sys.version_info[:2])
     finished = root / "finished"
     if not finished.exists():

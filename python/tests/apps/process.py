@@ -57,8 +57,8 @@ def extension(environ):
 
 def begin(environ):
     """A body that begins, and then waits for ever."""
-    yield b"begun"
     try:
+        yield b"begun"
         if environ.get("QUERY_STRING") == "block":
             time.sleep(1000)
         while True:

@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
 use common::{c, header, python};
 
 /// What `python/cdef.py` writes.
@@ -22,20 +25,61 @@ fn the_declarations_of_the_package_are_what_the_header_says() {
     );
 }
 
-#[test]
-fn the_package_keeps_its_promises() {
-    // What is compiled for this interpreter, if that is not there yet.
-    let built = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-    let mut build = python::command();
-    c::succeed(build.arg(header::root().join("python/build.py")).arg("--into").arg(&built));
-
+/// A part of `python/tests`, by how the names of its files go on after `test_`. The parts run at once: much of what they
+/// do is waiting.
+fn keeps_its_promises(part: impl Fn(&str) -> bool) {
+    let tests = header::root().join("python/tests");
+    let mut modules: Vec<String> = std::fs::read_dir(&tests)
+        .unwrap()
+        .filter_map(|entry| {
+            entry.unwrap().file_name().into_string().ok()?.strip_suffix(".py").map(String::from)
+        })
+        .filter(|name| name.strip_prefix("test_").is_some_and(&part))
+        .collect();
+    modules.sort();
+    assert!(!modules.is_empty());
     let mut command = python::command();
-    command.env("LIBAWSGI_BUILT", built);
+    let packages = header::root().join("python");
+    command.env("PYTHONPATH", std::env::join_paths([packages, tests]).unwrap());
+    command.env("LIBAWSGI_BUILT", built());
     // The command of the same build hosts it, too.
     if let Some(awsgi) = option_env!("CARGO_BIN_EXE_awsgi") {
         command.env("AWSGI_COMMAND", awsgi);
     }
     // Memory that is misused, and calls of asyncio on a thread that is not its own.
-    command.args(["-X", "dev", "-m", "unittest", "discover", "--start-directory"]);
-    c::succeed(command.arg(header::root().join("python/tests")));
+    c::succeed(command.args(["-X", "dev", "-m", "unittest"]).args(modules));
+}
+
+/// What is compiled for this interpreter, if that is not there yet.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+        let mut build = python::command();
+        c::succeed(build.arg(header::root().join("python/build.py")).arg("--into").arg(&built));
+        built
+    })
+}
+
+fn is_of_the_engine(name: &str) -> bool {
+    name.starts_with("wsgi")
+}
+
+fn is_of_acceptance(name: &str) -> bool {
+    name.starts_with("acceptance")
+}
+
+#[test]
+fn the_engine_keeps_its_promises() {
+    keeps_its_promises(is_of_the_engine);
+}
+
+#[test]
+fn applications_are_served_as_the_drafts_say() {
+    keeps_its_promises(is_of_acceptance);
+}
+
+#[test]
+fn the_package_keeps_its_promises() {
+    keeps_its_promises(|name| !is_of_the_engine(name) && !is_of_acceptance(name));
 }

@@ -85,11 +85,11 @@ def declarations():
     return text + batch.DECLARATIONS + (PYTHON / "plugin" / "engine.cdef").read_text()
 
 
-# What comes back at once on every thread. All else may wait there: for room in the response, as the first bytes of
-# libawsgi_respond, or for the reactor's owner, who does for a pool thread whatever makes, takes or closes a waitable, and
-# who may wait for the interpreter's lock himself, to write a line of the log.
+# What comes back at once on every thread; libawsgi_respond lets go of the lock by itself where it may wait for room. All
+# else may wait: for the host or the client, or for the reactor's owner, who does for a pool thread whatever makes, takes or
+# closes a waitable, and who may wait for the interpreter's lock himself, to write a line of the log.
 QUICK = {
-    "libawsgi_environ", "awsgi_exchange_environ", "awsgi_exchange_environ_each", "awsgi_exchange_start",
+    "libawsgi_environ", "libawsgi_respond", "awsgi_exchange_environ", "awsgi_exchange_environ_each", "awsgi_exchange_start",
     "awsgi_exchange_now", "awsgi_reactor_now", "awsgi_notify", "awsgi_notify_many", "awsgi_status_name",
     "awsgi_last_error",
 }

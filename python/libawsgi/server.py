@@ -110,7 +110,7 @@ class Server:
     def run(self):
         """Serves, until it was drained. Once."""
         server = self._live()
-        entry.lib.libawsgi_own_signals()
+        entry.lib.libawsgi_own_server()
         try:
             check(lib.awsgi_server_run(server))
         finally:

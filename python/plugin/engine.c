@@ -45,9 +45,14 @@ static sigset_t taken;
 static volatile int own;
 static __thread int asked;
 
-static void libawsgi_own_signals(void)
+/* What a response that has just begun takes without waiting. Of a server of Python's it is known; another host may have
+ * made it as small as it likes. */
+static volatile size_t libawsgi_room;
+
+static void libawsgi_own_server(void)
 {
     pthread_sigmask(SIG_SETMASK, NULL, &taken);
+    libawsgi_room = 65536;
     own = 1;
 }
 

@@ -1,8 +1,7 @@
 """What an application does for every request, in single calls of C.
 
 Only a compiled module has them; without one the engine makes the same calls by itself, one after another. They are
-built on the functions of awsgi_application.h alone. DECLARATIONS are for cffi's cdef, SOURCE for set_source, after that
-header.
+called with the interpreter's lock held. DECLARATIONS are for cffi's cdef, SOURCE for set_source, after plugin/engine.c.
 """
 
 DECLARATIONS = """
@@ -55,8 +54,14 @@ static awsgi_status libawsgi_respond(awsgi_exchange exchange, int32_t status, co
     answer = awsgi_exchange_start(exchange, status, headers, count);
     if (headers != few)
         free(headers);
-    if (answer == AWSGI_OK && len > 0)
-        answer = awsgi_exchange_write(exchange, block, len, taken);
+    if (answer != AWSGI_OK || len == 0)
+        return answer;
+    if (len <= libawsgi_room)
+        return awsgi_exchange_write(exchange, block, len, taken);
+    /* A pool thread may wait for room, and others are to run meanwhile. */
+    Py_BEGIN_ALLOW_THREADS
+    answer = awsgi_exchange_write(exchange, block, len, taken);
+    Py_END_ALLOW_THREADS
     return answer;
 }
 """

@@ -158,7 +158,8 @@ class ConnectingTest {
                 host.turn(Duration.ofMillis(100));
                 turns++;
             }
-            assertTrue(turns < 100, turns + " turns in 200 ms");
+            // One that spins makes tens of thousands.
+            assertTrue(turns < 2000, turns + " turns in 200 ms");
             assertFalse(reader.isDone());
             // As another thread would.
             assertTrue(client.finishConnect());

@@ -247,7 +247,8 @@ class NioChannelTest {
                     long before = loop.iterations();
                     TestLoop.get(host.reactor().sleep(Duration.ofMillis(200)));
                     long iterations = loop.iterations() - before;
-                    assertTrue(iterations < 50, iterations + " iterations");
+                    // One that spins has tens of thousands.
+                    assertTrue(iterations < 2000, iterations + " iterations");
                     assertFalse(reader.isDone());
                     assertTrue(client.finishConnect());
                     assertSame(READABLE, TestLoop.get(reader));

@@ -3,6 +3,7 @@ package io.awsgi.core;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -91,10 +92,14 @@ class LifecycleTest {
 
     @Test
     void withoutMemoryAWaitIsStartedOrNot() throws Exception {
+        String name =
+                "META-INF/native/" + Platform.CLASSIFIER + "/" + System.mapLibraryName("awsgi");
+        URL library = LifecycleTest.class.getClassLoader().getResource(name);
+        // The library is read whole, which takes its size twice.
+        long loading = library == null ? 0 : library.openConnection().getContentLengthLong() >> 19;
         for (int members : new int[] {1, 8}) {
-            // Enough to load the library in.
-            for (int megabytes : new int[] {48, 56, 64}) {
-                java().with("-Xmx" + megabytes + "m")
+            for (int megabytes : new int[] {26, 34, 42}) {
+                java().with("-Xmx" + (loading + megabytes) + "m")
                         .run("memory", "" + members)
                         .has("without memory: ");
             }

@@ -296,15 +296,16 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
     });
     let place = perhaps_null(turn.pointer());
     let signalled = was_signalled(pointer);
-    let (mut woken, mut given) = (0, 0);
+    let (mut woken, mut noisy, mut given) = (0, false, 0);
     if let Standing::Ours(at) = ours {
         world(|world| {
             let reactor = &mut world.reactors[at];
             woken = reactor.hook.woken.swap(0, Ordering::SeqCst);
+            noisy = std::mem::take(&mut reactor.noisy);
             // Where the library watches descriptors, it does so on a thread of its own.
             let alone = reactor.flags & AWSGI_HOST_WATCHES_DESCRIPTORS != 0
                 && reactor.hook.calls_back == 0
-                && !std::mem::take(&mut reactor.noisy);
+                && !noisy;
             assert!(!alone || woken <= 1, "woken {woken} times between two turns");
             given = std::mem::replace(&mut reactor.given, clock);
             reactor.stepped &= world.turning.contains(&at);
@@ -332,8 +333,10 @@ pub fn turn_at(pointer: *mut awsgi_reactor) {
         if let Standing::Ours(at) = ours {
             world(|world| {
                 // It may be another turn, under way further out, that refuses this one.
-                world.reactors[at].given = given;
-                world.reactors[at].hook.woken.fetch_add(woken, Ordering::SeqCst);
+                let reactor = &mut world.reactors[at];
+                reactor.given = given;
+                reactor.noisy |= noisy;
+                reactor.hook.woken.fetch_add(woken, Ordering::SeqCst);
             });
         }
         if !place.is_null() && turn.has_room() {

@@ -28,7 +28,8 @@ help:
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo '  LIBDIR=PREFIX/lib        ... with the libraries elsewhere'
 	@echo 'make uninstall             take away what install put there'
-	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz or bench'
+	@echo 'make reference             the reference of the C API, in target/reference/html'
+	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz, bench or reference'
 	@echo 'make clean                 delete what was built'
 
 deps:
@@ -157,7 +158,14 @@ uninstall:
 		$(addprefix $(DEST)/share/man/man1/,$(notdir $(MAN1))) $(addprefix $(DEST)/share/man/man3/,$(notdir $(MAN3)))
 	@rmdir $(LIBS)/cmake/awsgi $(CONTRACT) $(DEST)/share/awsgi 2>/dev/null || true
 
+# The reference, of the comments of the headers.
+reference:
+	@scripts/deps reference
+	@mkdir -p target/reference
+	@doxygen docs/reference/Doxyfile
+	@echo 'see target/reference/html/index.html'
+
 clean:
 	@rm -rf target java/target java/*/target
 
-.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall clean
+.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall reference clean

@@ -28,8 +28,9 @@ help:
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo '  LIBDIR=PREFIX/lib        ... with the libraries elsewhere'
 	@echo 'make uninstall             take away what install put there'
+	@echo 'make deb                   Debian packages, in target/deb'
 	@echo 'make reference             the reference of the C API, in target/reference/html'
-	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz, bench or reference'
+	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz, bench, deb or reference'
 	@echo 'make clean                 delete what was built'
 
 deps:
@@ -158,6 +159,17 @@ uninstall:
 		$(addprefix $(DEST)/share/man/man1/,$(notdir $(MAN1))) $(addprefix $(DEST)/share/man/man3/,$(notdir $(MAN3)))
 	@rmdir $(LIBS)/cmake/awsgi $(CONTRACT) $(DEST)/share/awsgi 2>/dev/null || true
 
+# Debian packages, made of what `make install` puts down.
+deb: command library
+	@scripts/deps deb
+	@rm -rf target/deb
+	@mkdir -p target/deb/build
+	@cp -R debian target/deb/build
+	@cd target/deb/build && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS AWSGI_SOURCE=$(CURDIR) \
+		CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" \
+		dpkg-buildpackage --build=binary --no-sign --no-check-builddeps >../log 2>&1 || { cat ../log >&2; exit 1; }
+	@cd target/deb && ls -sh1 *.deb
+
 # The reference, of the comments of the headers.
 reference:
 	@scripts/deps reference
@@ -168,4 +180,4 @@ reference:
 clean:
 	@rm -rf target java/target java/*/target
 
-.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall reference clean
+.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall deb reference clean

@@ -180,32 +180,40 @@ impl Samples {
 
     /// Whether a bar is met, and what it is, in words.
     pub fn verdict(&self, bar: &Bar) -> (Verdict, String) {
-        // A bar is met if the interval reaches it, and tells enough.
-        let judge = |reaches: bool, precise: &Estimate| match (precise.is_narrow(), reaches) {
-            (false, _) => Verdict::Undecided,
-            (true, true) => Verdict::Met,
-            (true, false) => Verdict::NotMet,
+        // What the whole interval says is certain enough, however wide it is. Where only a part of
+        // it reaches the bar, that is enough if it is narrow, and tells nothing otherwise.
+        let judge = |part: bool, whole: bool, precise: &Estimate| match (part, whole) {
+            (_, true) => Verdict::Met,
+            (false, _) => Verdict::NotMet,
+            (true, false) if precise.is_narrow() => Verdict::Met,
+            (true, false) => Verdict::Undecided,
         };
-        // The end of an interval that has to stay below, or above, a bar.
+        // Counts have to stay within the bar in all rounds.
         let counted = self.measure.kind == Kind::Counted;
-        let least = |of: &Estimate| if counted { of.high } else { of.low };
-        let most = |of: &Estimate| if counted { of.low } else { of.high };
+        let at_most = |of: &Estimate, bar: f64, precise: &Estimate| {
+            judge(of.low <= bar && !counted, of.high <= bar, precise)
+        };
+        let at_least = |of: &Estimate, bar: f64, precise: &Estimate| {
+            judge(of.high >= bar && !counted, of.low >= bar, precise)
+        };
         match *bar {
             Bar::RatioAtLeast(peer, bar) => {
                 let ratio = self.ratio(peer);
-                (judge(most(&ratio) >= bar, &ratio), format!(">= {bar} x {peer}"))
+                (at_least(&ratio, bar, &ratio), format!(">= {bar} x {peer}"))
             }
             Bar::RatioAtMost(peer, bar) => {
                 let ratio = self.ratio(peer);
-                (judge(least(&ratio) <= bar, &ratio), format!("<= {bar} x {peer}"))
+                (at_most(&ratio, bar, &ratio), format!("<= {bar} x {peer}"))
             }
             Bar::Ahead(peer) => {
                 let ratio = self.ratio(peer);
-                let ahead = match self.measure.better {
-                    Better::Lower => ratio.high < 1.0,
-                    Better::Higher => ratio.low > 1.0,
+                let (part, whole) = match self.measure.better {
+                    Better::Lower => (ratio.low < 1.0, ratio.high < 1.0),
+                    Better::Higher => (ratio.high > 1.0, ratio.low > 1.0),
                 };
-                (judge(ahead, &ratio), format!("ahead of {peer}"))
+                // A tie is not ahead, however narrow.
+                let part = part && !ratio.is_narrow();
+                (judge(part, whole, &ratio), format!("ahead of {peer}"))
             }
             Bar::MoreAtMost(peer, bar) => {
                 // A difference may be near zero, where no share of it is narrow: what has to be
@@ -215,12 +223,12 @@ impl Samples {
                     "<= {peer} + {bar}; is {:+.0} [{:+.0}, {:+.0}]",
                     more.median, more.low, more.high
                 );
-                (judge(least(&more) <= bar, &self.ratio(peer)), text)
+                (at_most(&more, bar, &self.ratio(peer)), text)
             }
             Bar::AtMost(bar) => {
                 let ours = self.estimate(&self.our_values());
                 let text = format!("<= {bar}; is {}", figures(&ours));
-                (judge(least(&ours) <= bar, &ours), text)
+                (at_most(&ours, bar, &ours), text)
             }
             Bar::AsideAtMost(name, bar) => {
                 let aside = |sample: &Sample| {

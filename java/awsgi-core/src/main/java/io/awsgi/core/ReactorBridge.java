@@ -109,6 +109,8 @@ public final class ReactorBridge implements AutoCloseable {
         default void closed() {}
     }
 
+    private static final int WRITABLE = Readiness.WRITABLE.bits();
+
     /**
      * At most so many tasks of other threads run in a turn, or they could keep it from its work for
      * ever.
@@ -200,6 +202,12 @@ public final class ReactorBridge implements AutoCloseable {
     private int[] freePlaces = new int[16];
     private int freePlaceCount;
     private int places;
+
+    /**
+     * How many of them the host watches for WRITABLE. While there are none, who goes on is not
+     * looked at: each object that a completion touches costs a server with many connections.
+     */
+    private int writing;
 
     /** Who checks the host, and hears what it was told. */
     private @Nullable BiConsumer<Waitable, Readiness> listener;
@@ -440,6 +448,7 @@ public final class ReactorBridge implements AutoCloseable {
         if (waitable == null) {
             return;
         }
+        writing += (interest & WRITABLE) / WRITABLE - (waitable.told & WRITABLE) / WRITABLE;
         waitable.told = interest;
         try {
             host.watch(waitable, Readiness.of(interest));
@@ -468,9 +477,9 @@ public final class ReactorBridge implements AutoCloseable {
         } catch (Throwable failure) {
             Threads.uncaught(failure);
         }
-        if (more) {
+        if (more && writing != 0) {
             try {
-                ((Wait) wait).goOn();
+                goOn((Wait) wait);
             } catch (Throwable failure) {
                 // A host that throws.
                 Threads.uncaught(failure);
@@ -903,6 +912,16 @@ public final class ReactorBridge implements AutoCloseable {
         due();
         wait.begin(name);
         for (Waitable waitable : question.waitables) {
+            lookAgain(waitable);
+        }
+    }
+
+    /** The sink of a wait has dealt with a completion that is not the last. */
+    private void goOn(Wait wait) {
+        Waitable waitable = wait.waitable();
+        // A connection that was finished is written to from now on. For what is only read there is
+        // nothing else to look at.
+        if ((waitable.told & WRITABLE) != 0) {
             lookAgain(waitable);
         }
     }

@@ -299,6 +299,7 @@ public final class SelectorHost implements AutoCloseable {
         if (waitable == null || !waitable.isOpen()) {
             waitable = bridge.level(watched);
             watched.waitable = waitable;
+            watched.number = waitable.number();
             // What it was watched for ends with the one before, which may not have been said yet.
             watched.interest = 0;
             try {
@@ -428,14 +429,13 @@ public final class SelectorHost implements AutoCloseable {
      */
     private void report(SelectionKey key) {
         Watched watched = (Watched) key.attachment();
-        Waitable waitable = watched.waitable;
-        if (waitable == null) {
+        if (watched.waitable == null) {
             return;
         }
         try {
             int ready = watched.ready(key.readyOps());
             if (ready != 0) {
-                bridge.report(waitable.number(), ready);
+                bridge.report(watched.number, ready);
             }
         } catch (CancelledKeyException closed) {
             // It is found below.

@@ -13,7 +13,6 @@ import java.util.List;
  */
 public final class Wait {
     private static final int READY = Outcome.READY.number();
-    private static final int WRITABLE = Readiness.WRITABLE.bits();
 
     private final ReactorBridge bridge;
     private final Question question;
@@ -169,14 +168,9 @@ public final class Wait {
         sink.completed(this, outcome, Readiness.NONE, more);
     }
 
-    /** Its sink has dealt with a completion that is not the last. */
-    void goOn() {
-        Waitable waitable = question.waitables[0];
-        // A connection that was finished is written to from now on. For what is only read there is
-        // nothing else to look at.
-        if ((waitable.told & WRITABLE) != 0) {
-            bridge.lookAgain(waitable);
-        }
+    /** The only one that a multishot wait has. */
+    Waitable waitable() {
+        return question.waitables[0];
     }
 
     void failed(Throwable cause) {

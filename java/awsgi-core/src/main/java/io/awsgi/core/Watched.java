@@ -16,6 +16,9 @@ final class Watched {
     final SelectionKey key;
     @Nullable Waitable waitable;
 
+    /** The waitable's, while there is one: so that a report need not look at it. */
+    long number;
+
     /** What the reactor wants it watched for, in bits of {@link Readiness}. */
     int interest;
 

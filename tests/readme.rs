@@ -21,6 +21,8 @@ fn programs_shown_are_those_of_the_examples() {
             &[".java"],
         ),
         ("xml", &["java/examples/first"], &[".xml"]),
+        ("cmake", &["c-examples/project"], &["CMakeLists.txt"]),
+        ("meson", &["c-examples/project"], &["meson.build"]),
     ] {
         let examples: Vec<String> = folders
             .iter()

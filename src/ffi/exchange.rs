@@ -281,8 +281,8 @@ const FEW: usize = 16;
 /// Gives the head of the response, once. It may wait before it does.
 ///
 /// status: 200 to 599.
-/// headers, count: the header fields. Connection, Transfer-Encoding and their like are the
-///   server's. Without Content-Length the server frames the body, and sends its length if the
+/// headers, count: the header fields, and how many. Connection, Transfer-Encoding and their like are
+///   the server's. Without Content-Length the server frames the body, and sends its length if the
 ///   response is complete by then.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_INVALID for a status, name or value that cannot be sent (CR, LF, NUL);

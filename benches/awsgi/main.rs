@@ -6,6 +6,7 @@
 mod bare_hyper;
 mod chain;
 mod embed;
+mod ffi;
 mod http_hello;
 mod instructions;
 mod jvm;
@@ -31,11 +32,12 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 24] = [
+const MEASURES: [&[Measure]; 25] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
     &[notify::OWNER, notify::THREADS],
+    &[ffi::CALL],
     &timer::REPLACE,
     &[timer::FIRE],
     embed::CHAIN,

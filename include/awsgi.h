@@ -15,6 +15,8 @@
  *   means the default, except in a deadline: there 0 is now, and _INIT sets AWSGI_FOREVER.
  * - A token outlives its object without danger: the call then answers AWSGI_E_STALE. So does a pointer that was
  *   freed, until another object gets its address.
+ * - A struct whose `size` was not set answers AWSGI_E_INVALID, one that asks for what this library does not know
+ *   AWSGI_E_UNSUPPORTED, and a length that no memory has AWSGI_E_INVALID.
  * - Every function on a reactor or a token may answer AWSGI_E_FORKED in a forked child, and AWSGI_E_INVALID for a
  *   token of another kind than it takes.
  * - (NULL, 0) is a valid slice. Functions that free accept NULL.
@@ -974,7 +976,8 @@ awsgi_status awsgi_exchange_environ_each(awsgi_exchange exchange,
  *
  * waitable: the same token each time.
  *
- * Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_CLOSED while the reactor closes; AWSGI_E_LIMIT; AWSGI_E_STALE;
+ *   AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: it ends with the exchange: do not close it.
  * Threads: exchange.
  */
@@ -1663,7 +1666,11 @@ AWSGI_API awsgi_status awsgi_server_free(awsgi_server *server);
 #endif
 
 /** The same as an initialiser, also of what is static. */
+#ifdef __cplusplus
+#define AWSGI_SLICE_INIT(literal) { reinterpret_cast<const uint8_t *>("" literal), sizeof("" literal) - 1 }
+#else
 #define AWSGI_SLICE_INIT(literal) { (const uint8_t *)("" literal), sizeof("" literal) - 1 }
+#endif
 
 /**
  * Bytes as a slice.
@@ -1677,7 +1684,11 @@ AWSGI_API awsgi_status awsgi_server_free(awsgi_server *server);
 static inline awsgi_slice awsgi_bytes(const void *data, size_t len)
 {
     awsgi_slice slice;
+#ifdef __cplusplus
+    slice.data = static_cast<const uint8_t *>(data);
+#else
     slice.data = (const uint8_t *)data;
+#endif
     slice.len = len;
     return slice;
 }
@@ -1693,7 +1704,7 @@ static inline awsgi_slice awsgi_bytes(const void *data, size_t len)
  */
 static inline awsgi_slice awsgi_string(const char *string)
 {
-    return awsgi_bytes(string, string == NULL ? 0 : strlen(string));
+    return awsgi_bytes(string, string ? strlen(string) : 0);
 }
 
 #ifdef __cplusplus

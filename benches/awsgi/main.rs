@@ -6,6 +6,7 @@
 mod bare_hyper;
 mod chain;
 mod embed;
+mod ffi;
 mod http_hello;
 mod instructions;
 mod jvm;
@@ -32,11 +33,12 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 31] = [
+const MEASURES: [&[Measure]; 32] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
     &[notify::OWNER, notify::THREADS],
+    &[ffi::CALL],
     &timer::REPLACE,
     &[timer::FIRE],
     embed::CHAIN,

@@ -11,9 +11,10 @@ use crate::measure::{Outcome, Sample, Side};
 use crate::report::directory;
 
 /// The programs, and where their compiler's flags come from.
-const PROGRAMS: [(&str, Flags); 8] = [
+const PROGRAMS: [(&str, Flags); 9] = [
     ("awsgi", Flags::Installed),
     ("awsgi_many", Flags::Installed),
+    ("call", Flags::Installed),
     ("delegated", Flags::Installed),
     ("echo", Flags::None),
     ("epoll", Flags::None),

@@ -150,7 +150,8 @@ pub unsafe extern "C" fn awsgi_exchange_environ_each(
 ///
 /// waitable: the same token each time.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Returns: AWSGI_OK; AWSGI_E_CLOSED while the reactor closes; AWSGI_E_LIMIT; AWSGI_E_STALE;
+///   AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: it ends with the exchange: do not close it.
 /// Threads: exchange.
 #[unsafe(no_mangle)]

@@ -263,6 +263,10 @@ pub unsafe extern "C" fn awsgi_server_address(
         if buffer.is_null() && capacity > 0 {
             return Err(null("buffer"));
         }
+        if capacity > 0 {
+            // SAFETY: not NULL, and the caller vouches for its capacity.
+            unsafe { buffer.write(0) };
+        }
         #[cfg(feature = "server")]
         {
             let address = bundled::address(&*bundled::get(server)?);

@@ -17,6 +17,8 @@ EXAMPLES := $(MAKE) --no-print-directory --silent -C c-examples OUT=$(CURDIR)/ta
 help:
 	@echo 'make serve                 build, and serve the demo application on http://127.0.0.1:8080'
 	@echo '  BIND=ADDR:PORT           ... on another address'
+	@echo 'make serve-evhttp          ... from a server in C on the evhttp of libevent'
+	@echo 'make serve-mhd             ... from a server in C on libmicrohttpd'
 	@echo 'make test                  run everything that decides whether a change is good'
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
 	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number SUBJECT=reactor'
@@ -27,7 +29,7 @@ help:
 	@echo 'make build                 the commands, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo 'make uninstall             take away what install put there'
-	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz or bench'
+	@echo 'make deps                  install what is missing; SCOPE=serve, evhttp, mhd, test, deep, fuzz or bench'
 	@echo 'make clean                 delete what was built'
 
 deps:
@@ -45,6 +47,11 @@ command:
 serve: command
 	@$(EXAMPLES)
 	@scripts/serve $(BIND)
+
+serve-evhttp serve-mhd: serve-%: command
+	@scripts/deps $*
+	@$(EXAMPLES)
+	@scripts/serve $(BIND) $*
 
 test:
 	@scripts/deps test
@@ -141,4 +148,4 @@ uninstall:
 clean:
 	@rm -rf target java/target java/*/target
 
-.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall clean
+.PHONY: help deps build command serve serve-evhttp serve-mhd test test-deep soak planted fuzz bench sleepers library install uninstall clean

@@ -25,7 +25,8 @@ help:
 	@echo 'make planted               plant bugs, which the simulation has to find; ONLY=name'
 	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60 SEED=number'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
-	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
+	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar;'
+	@echo '                           make sleepers-evhttp, sleepers-mhd: the same on a server in C'
 	@echo 'make build                 the commands, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo 'make uninstall             take away what install put there'
@@ -48,10 +49,13 @@ serve: command
 	@$(EXAMPLES)
 	@scripts/serve $(BIND)
 
-serve-evhttp serve-mhd: serve-%: command
-	@scripts/deps $*
+# The same application, hosted by a server of c-examples/hosts.
+serve-evhttp: HOST = evhttp
+serve-mhd: HOST = mhd
+serve-evhttp serve-mhd: command
+	@scripts/deps $(HOST)
 	@$(EXAMPLES)
-	@scripts/serve $(BIND) $*
+	@scripts/serve $(BIND) $(HOST)
 
 test:
 	@scripts/deps test
@@ -106,6 +110,15 @@ sleepers:
 	@$(EXAMPLES) applications
 	@$(BENCH) --sleepers
 
+# The same on the servers in C.
+sleepers-evhttp: HOST = evhttp
+sleepers-mhd: HOST = mhd
+sleepers-evhttp sleepers-mhd:
+	@scripts/deps $(HOST)
+	@$(EXAMPLES) applications
+	@$(MAKE) --no-print-directory --silent $(INSTALLED)
+	@$(BENCH) --sleepers $(HOST)
+
 # The libraries as they are installed. Each kind is built by itself, because cargo optimises less when
 # it builds several at once, and in a folder of its own, because they have the same names.
 PACKAGE := $(CARGO) rustc --quiet --release --lib --target-dir target/package
@@ -121,7 +134,8 @@ library:
 DEST = $(DESTDIR)$(PREFIX)
 # What a host in C is linked to, to be checked with awsgi-contract.
 CONTRACT = $(DEST)/share/awsgi/contract
-DRIVER := $(wildcard tests/contract/driver*.c) tests/contract/driver.h c-examples/hosts/program.h
+DRIVER := $(wildcard tests/contract/driver*.c) tests/contract/driver.h c-examples/hosts/program.h \
+	tests/contract/gateway/application.c
 install: command library
 	@[ "$$(uname)" = Linux ] || { echo 'awsgi: make install knows Linux only; copy target/package/release/libawsgi.* and include/*.h by hand' >&2; exit 1; }
 	@install -d $(DEST)/bin $(DEST)/include $(DEST)/lib/pkgconfig
@@ -148,4 +162,5 @@ uninstall:
 clean:
 	@rm -rf target java/target java/*/target
 
-.PHONY: help deps build command serve serve-evhttp serve-mhd test test-deep soak planted fuzz bench sleepers library install uninstall clean
+.PHONY: help deps build command serve serve-evhttp serve-mhd test test-deep soak planted fuzz bench sleepers sleepers-evhttp sleepers-mhd \
+	library install uninstall clean

@@ -9,10 +9,10 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
-#include <signal.h>
 #include <sys/queue.h>
 
 enum { FIELDS = 100, HEAD_BYTES = 32768, BODY_BYTES = 16 << 20, IDLE_SECONDS = 60 };
+enum { DRAIN = 1 };                                 /* what the host's own wait is for; no exchange is 1 */
 
 /* One request. It lives until evhttp has sent the response, or has lost the connection. */
 typedef struct request {
@@ -61,8 +61,8 @@ static awsgi_status open_exchange(request *r)
     head.server_name = awsgi_string(server.name);
     head.server_port = server.port;
     head.headers = fields;
-    head.content_length = (int64_t)evbuffer_get_length(evhttp_request_get_input_buffer(r->http));
-    head.body = head.content_length > 0;
+    head.body = evbuffer_get_length(evhttp_request_get_input_buffer(r->http)) > 0;
+    head.content_length = r->http->chunked ? -1 : (int64_t)evbuffer_get_length(evhttp_request_get_input_buffer(r->http));
     head.user_data = (uint64_t)(uintptr_t)r;
     return awsgi_gateway_open(server.gateway, &head, &r->x);
 }
@@ -105,6 +105,20 @@ static void on_sent_all(struct evhttp_request *http, void *data)
     end_request(r);
 }
 
+/* Closes the connection, so that the response cannot look complete. To a client that knows neither
+ * length nor chunks only a reset says so. */
+static void break_off(request *r)
+{
+    end_exchange(r);
+    if (r->connection != NULL) {
+        if (r->begun && !r->framed)
+            server_reset(bufferevent_getfd(r->stream));
+        evhttp_connection_set_closecb(r->connection, NULL, NULL);
+        evhttp_connection_free(r->connection);      /* and the request */
+    }
+    end_request(r);
+}
+
 /* evhttp has lost the connection. If the response was not complete, it leaves the request to us. */
 static void on_lost(struct evhttp_connection *connection, void *data)
 {
@@ -118,22 +132,11 @@ static void on_lost(struct evhttp_connection *connection, void *data)
         return;
     }
     evhttp_request_free(r->http);
-    CHECK(awsgi_exchange_gone(r->x));               /* END or ABORT still comes */
+    if (r->complete || r->broken)
+        break_off(r);
+    else
+        CHECK(awsgi_exchange_gone(r->x));           /* END or ABORT still comes */
     turn_soon();
-}
-
-/* Closes the connection, so that the response cannot look complete. To a client that knows neither
- * length nor chunks only a reset says so. */
-static void break_off(request *r)
-{
-    end_exchange(r);
-    if (r->connection != NULL) {
-        if (r->begun && !r->framed)
-            server_reset(bufferevent_getfd(r->stream));
-        evhttp_connection_set_closecb(r->connection, NULL, NULL);
-        evhttp_connection_free(r->connection);      /* and the request */
-    }
-    end_request(r);
 }
 
 /* evhttp frames the body: by its length, in chunks, or for HTTP/1.0 by the end of the connection. */
@@ -230,6 +233,16 @@ static void happened(request *r, uint32_t what)
         pump(r->connection, r);
 }
 
+/* A second signal ends the process. */
+static void drain(void)
+{
+    (void)server_second_signal(&server);
+    evhttp_del_accept_socket(http_server, listening);
+    listening = NULL;
+    CHECK(awsgi_gateway_close(server.gateway, server.drain));
+    turn_soon();
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *data)
 {
     const awsgi_turn *turn = &server.turn;
@@ -239,6 +252,8 @@ static void on_turn(evutil_socket_t fd, short what, void *data)
     for (const awsgi_completion *done = turn->done; done < turn->done + turn->done_n; done++) {
         if (done->ready >= AWSGI_HEAD)
             happened((request *)(uintptr_t)done->user_data, done->ready);
+        else if (done->user_data == DRAIN)
+            drain();
         else
             (void)awsgi_exchange_gone(done->user_data);     /* its client left; stale if it has ended */
     }
@@ -253,17 +268,6 @@ static void on_turn(evutil_socket_t fd, short what, void *data)
         (void)event_base_loopbreak(loop);
 }
 
-/* Drains; a second signal ends the process. */
-static void on_signal(evutil_socket_t number, short what, void *data)
-{
-    (void)number, (void)what, (void)data;
-    if (listening != NULL)
-        evhttp_del_accept_socket(http_server, listening);
-    listening = NULL;
-    CHECK(awsgi_gateway_close(server.gateway, server.drain));
-    turn_soon();
-}
-
 int main(int argc, char **argv)
 {
     awsgi_os_handle fd;
@@ -274,8 +278,7 @@ int main(int argc, char **argv)
     turn_event = event_new(loop, -1, 0, on_turn, NULL);
     readable = event_new(loop, fd, EV_READ | EV_PERSIST, on_turn, NULL);
     CHECK(event_add(readable, NULL));
-    CHECK(event_add(event_new(loop, SIGTERM, EV_SIGNAL, on_signal, NULL), NULL));
-    CHECK(event_add(event_new(loop, SIGINT, EV_SIGNAL, on_signal, NULL), NULL));
+    server_first_signal(&server, DRAIN);
     piece = evbuffer_new();
     http_server = evhttp_new(loop);
     evhttp_set_gencb(http_server, on_request, NULL);

@@ -65,8 +65,7 @@ static void happened(request *r, uint32_t what)
 /* A second signal ends the process. */
 static void drain(void)
 {
-    draining = true;
-    server_second_signal(&server);
+    draining = server_second_signal(&server);
     (void)close(MHD_quiesce_daemon(http));
     CHECK(awsgi_gateway_close(server.gateway, server.drain));
 }
@@ -182,6 +181,8 @@ static enum MHD_Result answer(request *r, const char *version)
         response = MHD_create_response_from_callback(head.length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)head.length,
                                                      BLOCK, on_more, r, NULL);
     check(response != NULL, "MHD_create_response");
+    if (head.bodiless && head.length < 0 && head.status != 204)     /* or 0.9.75 would send a last chunk */
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     for (const awsgi_header *h = head.headers; h < head.headers + head.header_count; h++) {
         char *name = server_text(h->name), *value = server_text(h->value);
         (void)MHD_add_response_header(response, name, value);
@@ -285,8 +286,7 @@ int main(int argc, char **argv)
     check(http != NULL, "MHD_start_daemon");
     int fd = MHD_get_daemon_info(http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     CHECK(awsgi_waitable_descriptor(server.reactor, fd, 0, &readable));
-    while (!draining || awsgi_gateway_free(server.gateway) == AWSGI_E_BUSY) {
-        (void)MHD_run(http);
+    while ((void)MHD_run(http), !draining || awsgi_gateway_free(server.gateway) == AWSGI_E_BUSY) {
         if (!waiting)
             server_wait(&server, readable, AWSGI_READABLE, SERVE);
         waiting = true;

@@ -173,14 +173,14 @@ static inline void server_first_signal(struct server *its, uint64_t user_data)
 }
 
 /* ... before the second. */
-static inline void server_second_signal(struct server *its)
+static inline bool server_second_signal(struct server *its)
 {
     struct signalfd_siginfo first;
     sigset_t set;
 
     check(read(its->signals, &first, sizeof first) > 0, "read");
     (void)sigfillset(&set);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    return sigprocmask(SIG_UNBLOCK, &set, NULL) == 0;
 }
 
 /* Before the descriptor is closed. */

@@ -17,20 +17,23 @@ EXAMPLES := $(MAKE) --no-print-directory --silent -C c-examples OUT=$(CURDIR)/ta
 help:
 	@echo 'make serve                 build, and serve the demo application on http://127.0.0.1:8080'
 	@echo '  BIND=ADDR:PORT           ... on another address'
+	@echo 'make serve-evhttp          ... from a server in C on the evhttp of libevent'
+	@echo 'make serve-mhd             ... from a server in C on libmicrohttpd'
 	@echo 'make test                  run everything that decides whether a change is good'
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
 	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number SUBJECT=reactor'
 	@echo 'make planted               plant bugs, which the simulation has to find; ONLY=name'
 	@echo 'make fuzz                  look for calls of the C ABI that break its promises; SECONDS=60 SEED=number'
 	@echo 'make bench                 measure, beside the peers; ONLY=prefix of a measure'
-	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar'
+	@echo 'make sleepers              5,000 suspended requests: their time, memory and CPU against the bar;'
+	@echo '                           make sleepers-evhttp, sleepers-mhd: the same on a server in C'
 	@echo 'make build                 the commands, the libraries and the C examples'
 	@echo 'make install               PREFIX=/usr/local DESTDIR='
 	@echo '  LIBDIR=PREFIX/lib        ... with the libraries elsewhere'
 	@echo 'make uninstall             take away what install put there'
 	@echo 'make deb                   Debian packages, in target/deb'
 	@echo 'make reference             the reference of the C API, in target/reference/html'
-	@echo 'make deps                  install what is missing; SCOPE=serve, test, deep, fuzz, bench, deb or reference'
+	@echo 'make deps                  install what is missing; SCOPE=serve, evhttp, mhd, test, deep, fuzz, bench, deb or reference'
 	@echo 'make clean                 delete what was built'
 
 deps:
@@ -48,6 +51,14 @@ command:
 serve: command
 	@$(EXAMPLES)
 	@scripts/serve $(BIND)
+
+# The same application, hosted by a server of c-examples/hosts.
+serve-evhttp: HOST = evhttp
+serve-mhd: HOST = mhd
+serve-evhttp serve-mhd: command
+	@scripts/deps $(HOST)
+	@$(EXAMPLES)
+	@scripts/serve $(BIND) $(HOST)
 
 test:
 	@scripts/deps test
@@ -102,6 +113,15 @@ sleepers:
 	@$(EXAMPLES) applications
 	@$(BENCH) --sleepers
 
+# The same on the servers in C.
+sleepers-evhttp: HOST = evhttp
+sleepers-mhd: HOST = mhd
+sleepers-evhttp sleepers-mhd:
+	@scripts/deps $(HOST)
+	@$(EXAMPLES) applications
+	@$(MAKE) --no-print-directory --silent $(INSTALLED)
+	@$(BENCH) --sleepers $(HOST)
+
 # The libraries as they are installed. Each kind is built by itself, because cargo optimises less when
 # it builds several at once, and in a folder of its own, because they have the same names.
 PACKAGE := $(CARGO) rustc --quiet --release --lib --target-dir target/package
@@ -119,7 +139,8 @@ DEST = $(DESTDIR)$(PREFIX)
 LIBS = $(DESTDIR)$(LIBDIR)
 # What a host in C is linked to, to be checked with awsgi-contract.
 CONTRACT = $(DEST)/share/awsgi/contract
-DRIVER := $(wildcard tests/contract/driver*.c) tests/contract/driver.h c-examples/hosts/program.h
+DRIVER := $(wildcard tests/contract/driver*.c) tests/contract/driver.h c-examples/hosts/program.h \
+	tests/contract/gateway/application.c
 MAN1 := $(wildcard docs/man/*.1)
 MAN3 := $(wildcard docs/man/*.3)
 # Fills in a file of packaging. `@LIBS_PRIVATE@` is what the compiler says that the archive needs.
@@ -180,4 +201,5 @@ reference:
 clean:
 	@rm -rf target java/target java/*/target
 
-.PHONY: help deps build command serve test test-deep soak planted fuzz bench sleepers library install uninstall deb reference clean
+.PHONY: help deps build command serve serve-evhttp serve-mhd test test-deep soak planted fuzz bench sleepers sleepers-evhttp sleepers-mhd \
+	library install uninstall deb reference clean

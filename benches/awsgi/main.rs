@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 32] = [
+const MEASURES: [&[Measure]; 33] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
@@ -49,6 +49,7 @@ const MEASURES: [&[Measure]; 32] = [
     &[many::MEMORY],
     &[many::IDLE],
     &[http_hello::MEASURE],
+    &http_hello::HOSTED,
     &[memory_http::MEASURE],
     &[memory_exchange::MEASURE],
     &[jvm::BRIDGE],
@@ -77,7 +78,7 @@ fn main() -> ExitCode {
         Some("--exchanges") => memory_exchange::host(&arguments[1..]),
         Some("--tokio-host") => tokio_host::run(&arguments[1..]),
         Some("--tokio-timers") => tokio_timers::run(&arguments[1..]),
-        Some("--sleepers") => sleepers::check(),
+        Some("--sleepers") => sleepers::check(arguments.get(1).map(String::as_str)),
         Some(option) if option.starts_with('-') => {
             Err(format!("{option} is no option: give the prefix of a measure, or nothing").into())
         }

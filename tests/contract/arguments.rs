@@ -18,7 +18,7 @@ Examples:
   awsgi-contract ./my-driver
   awsgi-contract --only fork --trace ./my-driver
   awsgi-contract valgrind --quiet --error-exitcode=99 ./my-driver
-  awsgi-contract --gateway --cannot 'early=it reads a body first' ./my-server ./contract_application.so";
+  awsgi-contract --gateway --cannot 'early=it reads a body first' ./my-server -d {drain} ./application.so";
 
 /// Checks that a host keeps the contract.
 #[derive(Debug, Parser)]

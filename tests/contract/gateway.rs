@@ -19,6 +19,9 @@ use super::play::{Failure, Verdict, is_report};
 /// What a server may not be able to do, for a reason that it gives.
 pub const THINGS: [&str; 5] = ["pieces", "early", "middle", "continue", "limit"];
 
+/// Stands in the command of a server for the seconds that it gives exchanges to finish when it drains.
+const DRAIN: &str = "{drain}";
+
 /// What has to hold in every server that can do what it needs.
 #[derive(Debug)]
 pub struct Scenario {
@@ -38,7 +41,8 @@ pub fn all() -> Vec<&'static Scenario> {
         responses::SCENARIOS,
         failures::SCENARIOS,
         clients::SCENARIOS,
-        drains::SCENARIOS,
+        drains::FINISHED,
+        drains::CUT_OFF,
     ];
     subjects.into_iter().flatten().collect()
 }
@@ -51,6 +55,13 @@ pub fn cannot(text: &str) -> Result<(String, String), String> {
         }
         _ => Err(format!("write THING=REASON, where THING is one of {}", THINGS.join(", "))),
     }
+}
+
+/// The command with what it is to give exchanges that finish: so long that no slow machine decides; others, little.
+fn started(command: &[String], scenario: &Scenario) -> Vec<String> {
+    let is_cut_off = drains::CUT_OFF.iter().any(|it| it.name == scenario.name);
+    let seconds = if is_cut_off { "1" } else { "600" };
+    command.iter().map(|word| word.replace(DRAIN, seconds)).collect()
 }
 
 /// Plays one, with a process of its own.
@@ -67,7 +78,7 @@ pub fn play(
     let failed = |expected: String, got: String, errors: String| {
         Verdict::Fail(Failure { expected, got, spoken: Vec::new(), errors })
     };
-    let mut server = match Server::start(command, manner) {
+    let mut server = match Server::start(&started(command, scenario), manner) {
         Ok(Ok(server)) => server,
         Ok(Err((expected, errors))) => {
             return failed(expected, "its end, or silence".into(), errors);
@@ -129,6 +140,15 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count, "two scenarios have one name");
         assert!(all().iter().flat_map(|it| it.needs).all(|thing| THINGS.contains(thing)));
+    }
+
+    #[test]
+    fn only_what_is_cut_off_is_given_little_time() {
+        let command = ["serve".to_owned(), "--drain={drain}".to_owned()];
+        let hurried = |it: &&&Scenario| started(&command, it) == ["serve", "--drain=1"];
+        let all = all();
+        let names: Vec<&str> = all.iter().filter(hurried).map(|it| it.name).collect();
+        assert!(!names.is_empty() && names.iter().all(|name| name.ends_with("does not finish")));
     }
 
     #[test]

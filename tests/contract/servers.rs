@@ -70,12 +70,12 @@ impl Server {
         }
     }
 
-    /// Which serves the application, at a port that the kernel chooses, and ends a second after it was asked to.
+    /// Which serves the application, at a port that the kernel chooses.
     fn command(&self) -> Command {
         match self.kind {
             Kind::Bundled => {
                 let mut command = c::server();
-                command.args(["serve", "--bind", "127.0.0.1:0", "--drain-timeout", "1"]);
+                command.args(["serve", "--bind", "127.0.0.1:0", "--drain-timeout", "{drain}"]);
                 command.args(["--workers", "2", "--max-body", "100M"]).arg(application());
                 command
             }
@@ -84,7 +84,7 @@ impl Server {
                 let lacking = "was not built, for want of a library it needs: run `make deps`";
                 assert!(program.exists(), "{} {lacking}", self.source);
                 let mut command = c::runner(&program);
-                command.args(["-b", "127.0.0.1:0", "-d", "1"]).arg(application());
+                command.args(["-b", "127.0.0.1:0", "-d", "{drain}"]).arg(application());
                 command
             }
         }
@@ -284,6 +284,6 @@ fn a_server_that_breaks_the_contract_is_found() {
     found(&other, "gone before the answer", "the application says `A waits`");
     found(&["sleep", "0"], "a head as it was given", "listening on http://ADDRESS:PORT");
     let patient: Vec<&str> =
-        bundled.iter().map(|word| if word == "1" { "600" } else { word.as_str() }).collect();
+        bundled.iter().map(|word| if word == "{drain}" { "600" } else { word.as_str() }).collect();
     found(&patient, "drain, with an exchange that does not finish", "silence");
 }

@@ -90,6 +90,19 @@ static inline void server_listen(struct server *its, char *address)
                                                    : "listening on http://%s:%u\n", its->name, its->port);
 }
 
+/* SIGTERM and SIGINT end no process from now on: they are read from a descriptor. That holds for the threads that are
+ * made later, and so it comes before an application is loaded, which may make some. */
+static inline void server_take_signals(struct server *its)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    its->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
 /* Loads the application of the command line, binds it to a reactor of this mode, and listens. */
 static inline void server_start(struct server *its, int argc, char **argv, uint32_t mode, uint32_t flags)
 {
@@ -118,6 +131,7 @@ static inline void server_start(struct server *its, int argc, char **argv, uint3
     its->turn.done = its->done;
     its->turn.done_cap = sizeof its->done / sizeof its->done[0];
     (void)signal(SIGPIPE, SIG_IGN);                 /* who writes to a client that left sees it by the error */
+    server_take_signals(its);
     CHECK(awsgi_reactor_new(&options, &its->reactor));
     CHECK(awsgi_application_load(argv[optind], argv[optind + 1], &its->application));
     CHECK(awsgi_gateway_new(its->reactor, &its->application, NULL, &its->gateway));
@@ -157,17 +171,11 @@ static inline awsgi_waitable server_watch(struct server *its, int fd, awsgi_exch
     return waitable;
 }
 
-/* A wait that completes once SIGTERM or SIGINT came, which no longer end the process ... */
+/* A wait that completes once SIGTERM or SIGINT came ... */
 static inline void server_first_signal(struct server *its, uint64_t user_data)
 {
     awsgi_waitable waitable;
-    sigset_t set;
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    its->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     CHECK(awsgi_waitable_descriptor(its->reactor, its->signals, AWSGI_OWN, &waitable));
     server_wait(its, waitable, AWSGI_READABLE, user_data);
 }

@@ -18,7 +18,8 @@ help:
 	@echo 'make serve                 build, and serve the demo application on http://127.0.0.1:8080'
 	@echo '  BIND=ADDR:PORT           ... on another address'
 	@echo 'make serve-evhttp          ... from a server in C on the evhttp of libevent'
-	@echo 'make serve-mhd             ... from a server in C on libmicrohttpd'
+	@echo 'make serve-mhd             ... from a server in C on libmicrohttpd;'
+	@echo '                           of both, APP=LIBRARY CONFIG=... serves another application'
 	@echo 'make test                  run everything that decides whether a change is good'
 	@echo 'make test-deep             sanitizers, valgrind, the oldest compiler, long runs; ONLY=stage'
 	@echo 'make soak                  simulate the core for long; OPS=1000000000 SEED=number SUBJECT=reactor'
@@ -52,13 +53,13 @@ serve: command
 	@$(EXAMPLES)
 	@scripts/serve $(BIND)
 
-# The same application, hosted by a server of c-examples/hosts.
+# The same application, or another, hosted by a server of c-examples/hosts.
 serve-evhttp: HOST = evhttp
 serve-mhd: HOST = mhd
 serve-evhttp serve-mhd: command
 	@scripts/deps $(HOST)
 	@$(EXAMPLES)
-	@scripts/serve $(BIND) $(HOST)
+	@scripts/serve $(BIND) $(HOST) $(if $(APP),'$(APP)' '$(CONFIG)')
 
 test:
 	@scripts/deps test

@@ -59,7 +59,7 @@ serve-mhd: HOST = mhd
 serve-evhttp serve-mhd: command
 	@scripts/deps $(HOST)
 	@$(EXAMPLES)
-	@scripts/serve $(BIND) $(HOST) $(if $(APP),'$(APP)' '$(CONFIG)')
+	@scripts/serve $(BIND) $(HOST) $(if $(filter undefined,$(origin APP)),,'$(APP)' '$(CONFIG)')
 
 test:
 	@scripts/deps test

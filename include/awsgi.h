@@ -15,6 +15,8 @@
  *   means the default, except in a deadline: there 0 is now, and _INIT sets AWSGI_FOREVER.
  * - A token outlives its object without danger: the call then answers AWSGI_E_STALE. So does a pointer that was
  *   freed, until another object gets its address.
+ * - A struct whose `size` was not set answers AWSGI_E_INVALID, one that asks for what this library does not know
+ *   AWSGI_E_UNSUPPORTED, and a length that no memory has AWSGI_E_INVALID.
  * - Every function on a reactor or a token may answer AWSGI_E_FORKED in a forked child, and AWSGI_E_INVALID for a
  *   token of another kind than it takes.
  * - (NULL, 0) is a valid slice. Functions that free accept NULL.
@@ -28,14 +30,17 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The version of this header; awsgi_version() tells that of the library that runs. */
+/** The version of this header: its first number. */
 #define AWSGI_VERSION_MAJOR 0
+/** The version of this header: its second number. */
 #define AWSGI_VERSION_MINOR 1
+/** The version of this header: its third number. */
 #define AWSGI_VERSION_PATCH 0
+/** The version of this header in one number; awsgi_version tells that of the library that runs. */
 #define AWSGI_VERSION_NUMBER \
     (AWSGI_VERSION_MAJOR * 1000000 + AWSGI_VERSION_MINOR * 1000 + AWSGI_VERSION_PATCH)
 
-/* Changes when what was compiled has to be compiled again; the shared library is libawsgi.so.0. */
+/** Changes when what was compiled has to be compiled again; the shared library is libawsgi.so.0. */
 #define AWSGI_ABI_VERSION 0
 
 /* AWSGI_EXPORT stands before what a shared library offers: the entry point of an application, as our functions.
@@ -55,7 +60,7 @@
 #define AWSGI_API
 #endif
 
-/* What the operating system names a thing by that can be waited for. */
+/** What the operating system names a thing by that can be waited for. */
 #if defined(_WIN32)
 typedef intptr_t awsgi_os_handle;
 #else
@@ -264,7 +269,7 @@ typedef struct awsgi_member {
  *   AWSGI_MORE can be asked for as long as its wait lives.
  * members, capacity: where to write them, in elements; as many as fit. (NULL, 0) asks for the count
  *   alone.
- * count: how many there are.
+ * count: how many elements there are.
  *
  * Returns: AWSGI_OK; AWSGI_E_STALE later, and for what is not the completion of a wait;
  *   AWSGI_E_THREAD; AWSGI_E_NULL.
@@ -732,7 +737,7 @@ AWSGI_API awsgi_status awsgi_waitable_label(awsgi_waitable waitable, const char 
  *
  * text, capacity: where to write it, in bytes; as much as fits, ended by a NUL. (NULL, 0) asks for
  *   the length alone.
- * len: how long it is without the NUL; may be NULL.
+ * len: how many bytes it has without the NUL; may be NULL.
  *
  * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: nothing is kept.
@@ -774,7 +779,7 @@ AWSGI_API awsgi_status awsgi_notify(awsgi_waitable waitable, uint32_t ready);
 /**
  * The same for many waitables.
  *
- * notices, count: what happened to which.
+ * notices, count: what happened to which, in elements.
  * stale: how many of them named a waitable that is gone; may be NULL. The others were notified.
  *
  * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing done, if one has bits that are no readiness, and
@@ -971,7 +976,8 @@ awsgi_status awsgi_exchange_environ_each(awsgi_exchange exchange,
  *
  * waitable: the same token each time.
  *
- * Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
+ * Returns: AWSGI_OK; AWSGI_E_CLOSED while the reactor closes; AWSGI_E_LIMIT; AWSGI_E_STALE;
+ *   AWSGI_E_THREAD; AWSGI_E_NULL.
  * Ownership: it ends with the exchange: do not close it.
  * Threads: exchange.
  */
@@ -1021,8 +1027,8 @@ awsgi_status awsgi_exchange_read(awsgi_exchange exchange,
  * Gives the head of the response, once. It may wait before it does.
  *
  * status: 200 to 599.
- * headers, count: the header fields. Connection, Transfer-Encoding and their like are the
- *   server's. Without Content-Length the server frames the body, and sends its length if the
+ * headers, count: the header fields, and how many. Connection, Transfer-Encoding and their like are
+ *   the server's. Without Content-Length the server frames the body, and sends its length if the
  *   response is complete by then.
  *
  * Returns: AWSGI_OK; AWSGI_E_INVALID for a status, name or value that cannot be sent (CR, LF, NUL);
@@ -1467,7 +1473,7 @@ AWSGI_API awsgi_status awsgi_exchange_head(awsgi_exchange exchange, awsgi_head *
  * The next bytes of the response. Each byte is given once.
  *
  * slices, capacity: where to write them, in elements.
- * count: how many were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
+ * count: how many elements were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
  * end: 1 if the response is complete with what was given so far, else 0; never 1 for one that was
  *   broken off, of which AWSGI_ABORT tells.
  *
@@ -1487,7 +1493,7 @@ awsgi_status awsgi_exchange_take(awsgi_exchange exchange,
 /**
  * Bytes that were taken are sent: they are released, and the application has room for as many.
  *
- * len: how many, in the order in which they were taken.
+ * len: how many bytes, in the order in which they were taken.
  *
  * Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing released, if fewer were taken; AWSGI_E_STALE;
  *   AWSGI_E_THREAD.
@@ -1606,7 +1612,7 @@ awsgi_status awsgi_server_new(const awsgi_server_options *options,
  * Where a server listens, as "http://127.0.0.1:8080" or "unix:PATH".
  *
  * buffer, capacity: where to write it, in bytes; it is cut to fit and always ends in NUL.
- * length: its whole length without the NUL; may be NULL.
+ * length: how many bytes it has without the NUL; may be NULL.
  *
  * Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_UNSUPPORTED; AWSGI_E_NULL.
  * Ownership: the buffer stays the caller's.
@@ -1660,21 +1666,45 @@ AWSGI_API awsgi_status awsgi_server_free(awsgi_server *server);
 #endif
 
 /** The same as an initialiser, also of what is static. */
+#ifdef __cplusplus
+#define AWSGI_SLICE_INIT(literal) { reinterpret_cast<const uint8_t *>("" literal), sizeof("" literal) - 1 }
+#else
 #define AWSGI_SLICE_INIT(literal) { (const uint8_t *)("" literal), sizeof("" literal) - 1 }
+#endif
 
-/** `len` bytes at `data`, which are borrowed. */
+/**
+ * Bytes as a slice.
+ *
+ * data, len: the bytes; (NULL, 0) is the empty slice.
+ *
+ * Returns: the slice.
+ * Ownership: the bytes are borrowed.
+ * Threads: any.
+ */
 static inline awsgi_slice awsgi_bytes(const void *data, size_t len)
 {
     awsgi_slice slice;
+#ifdef __cplusplus
+    slice.data = static_cast<const uint8_t *>(data);
+#else
     slice.data = (const uint8_t *)data;
+#endif
     slice.len = len;
     return slice;
 }
 
-/** The bytes of a C string, without its NUL, which are borrowed. NULL is the empty slice. */
+/**
+ * The bytes of a C string as a slice, without its NUL.
+ *
+ * string: the string; NULL is the empty slice.
+ *
+ * Returns: the slice.
+ * Ownership: the bytes are borrowed.
+ * Threads: any.
+ */
 static inline awsgi_slice awsgi_string(const char *string)
 {
-    return awsgi_bytes(string, string == NULL ? 0 : strlen(string));
+    return awsgi_bytes(string, string ? strlen(string) : 0);
 }
 
 #ifdef __cplusplus

@@ -28,8 +28,15 @@ extern "C" {
 #endif
 
 /**
- * The entry point of an application, which the application defines. It fills `out`, which arrives with its
- * `size` and `abi` and zero otherwise. A negative answer refuses to serve.
+ * The entry point of an application, which the application defines.
+ *
+ * api: the functions of the library that loads it, for AWSGI_APPLICATION_INIT.
+ * out: what the application is, to be filled in; it arrives with its `size` and `abi`, and zero otherwise.
+ *
+ * Returns: AWSGI_OK if it serves; AWSGI_E_UNSUPPORTED if the library is older than the headers it was compiled
+ *   with; any other status if it refuses to serve.
+ * Ownership: the table stays the library's, and valid until the process ends.
+ * Threads: the one that loads it.
  */
 AWSGI_EXPORT int32_t awsgi_application_main(const awsgi_api *api, awsgi_application *out);
 

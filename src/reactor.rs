@@ -398,6 +398,7 @@ impl Reactor {
     /// # Errors
     ///
     /// `State` in another mode.
+    #[inline]
     pub fn fd(&self) -> Result<OsHandle> {
         self.with(|state| match &state.shell {
             Some(shell) => Ok(shell.fd()),

@@ -9,13 +9,13 @@ use common::c::{self, Compiler};
 use common::header;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::mem::{offset_of, size_of};
+use std::mem::{align_of, offset_of, size_of};
 
 #[test]
 fn the_headers_compile_without_warnings_as_every_c() {
     for compiler in compilers(&[Compiler::c(), Compiler::named("clang")]) {
         for standard in ["c99", "c11", "c17", "c2x"] {
-            check_headers(&compiler, "c", standard);
+            check_headers(compiler, "c", standard);
         }
     }
 }
@@ -24,7 +24,7 @@ fn the_headers_compile_without_warnings_as_every_c() {
 fn the_headers_compile_without_warnings_as_every_cxx() {
     for compiler in compilers(&[Compiler::cxx(), Compiler::named("clang++")]) {
         for standard in ["c++11", "c++17", "c++20"] {
-            check_headers(&compiler, "c++", standard);
+            check_headers(compiler, "c++", standard);
         }
     }
 }
@@ -42,9 +42,12 @@ fn layouts_are_the_same_in_c_and_in_rust() {
     for item in header::structs(&header::awsgi_h()) {
         let name = &item.name;
         writeln!(program, "SHOW(\"sizeof {name}\", sizeof({name}));").unwrap();
+        writeln!(program, "SHOW(\"alignof {name}\", _Alignof({name}));").unwrap();
         for field in item.fields {
             let field = field.name;
             writeln!(program, "SHOW(\"{name}.{field}\", offsetof({name}, {field}));").unwrap();
+            writeln!(program, "SHOW(\"sizeof {name}.{field}\", sizeof(({name} *)0)->{field});")
+                .unwrap();
         }
     }
     assert_eq!(run(&program, "layouts"), ours);
@@ -70,21 +73,37 @@ fn a_completion_has_32_bytes_for_ever() {
     assert_eq!(size_of::<ffi::awsgi_completion>(), 32);
 }
 
-/// Those that are installed; the first of them has to be.
-fn compilers(wanted: &[Compiler]) -> Vec<Compiler> {
-    assert!(wanted[0].exists(), "{:?} is not installed", wanted[0]);
-    wanted.iter().filter(|compiler| compiler.exists()).cloned().collect()
+/// Those, which have to be installed.
+fn compilers(wanted: &[Compiler]) -> &[Compiler] {
+    for compiler in wanted {
+        assert!(compiler.exists(), "{compiler:?} is not installed; run: make deps");
+    }
+    wanted
 }
+
+/// What programs are compiled with that ask for more than `STRICT`.
+const MORE: [&str; 7] = [
+    "-Wshadow",
+    "-Wconversion",
+    "-Wundef",
+    "-Wcast-qual",
+    "-Wcast-align",
+    "-Wredundant-decls",
+    "-Wwrite-strings",
+];
 
 fn check_headers(compiler: &Compiler, language: &str, standard: &str) {
     for file in ["awsgi.c", "awsgi_application.c", "use.c"] {
         let mut command = compiler.command();
-        command.args(c::STRICT).args([
+        command.args(c::STRICT).args(MORE).args([
             &format!("-std={standard}"),
             "-fsyntax-only",
             "-x",
             language,
         ]);
+        if language == "c++" {
+            command.arg("-Wold-style-cast");
+        }
         c::succeed(command.arg(header::root().join("tests/c/header").join(file)));
     }
 }
@@ -117,9 +136,14 @@ fn run(lines: &str, name: &str) -> BTreeMap<String, i128> {
 macro_rules! layout {
     ($into:ident, $($name:ident { $($field:ident),* $(,)? })*) => {$(
         $into.insert(concat!("sizeof ", stringify!($name)).to_owned(), size_of::<ffi::$name>() as i128);
+        $into.insert(concat!("alignof ", stringify!($name)).to_owned(), align_of::<ffi::$name>() as i128);
         $($into.insert(
             concat!(stringify!($name), ".", stringify!($field)).to_owned(),
             offset_of!(ffi::$name, $field) as i128,
+        );
+        $into.insert(
+            concat!("sizeof ", stringify!($name), ".", stringify!($field)).to_owned(),
+            size_of_field(|whole: &ffi::$name| &whole.$field) as i128,
         );)*
     )*};
 }
@@ -128,6 +152,11 @@ macro_rules! values {
     ($into:ident, $($name:ident)*) => {$(
         $into.insert(stringify!($name).to_owned(), ffi::$name as i128);
     )*};
+}
+
+/// The size of what it answers.
+fn size_of_field<T, F>(_: fn(&T) -> &F) -> usize {
+    size_of::<F>()
 }
 
 /// Every struct of the header with every field.

@@ -7,3 +7,5 @@ mod common;
 mod matrix;
 #[path = "contract/runner.rs"]
 mod runner;
+#[path = "contract/servers.rs"]
+mod servers;

@@ -27,6 +27,50 @@ fn every_function_says_what_it_returns_who_owns_what_and_which_thread_may_call()
 }
 
 #[test]
+fn every_number_has_its_unit() {
+    let mut wanting = Vec::new();
+    for function in header::functions(&header::awsgi_h()) {
+        let inside = function.prototype.split_once('(').unwrap().1;
+        for parameter in inside.trim_end_matches(')').split(", ") {
+            let Some((kind, name)) = parameter.rsplit_once([' ', '*']) else { continue };
+            if !(kind.contains("size_t") || kind.contains("uint64_t")) {
+                continue;
+            }
+            let text = explanation(&function.comment, name);
+            if !UNITS.iter().any(|unit| text.contains(unit)) {
+                wanting.push(format!("{}: `{name}` has none of {UNITS:?}: {text}", function.name));
+            }
+        }
+    }
+    assert!(wanting.is_empty(), "{}", wanting.join("\n"));
+}
+
+/// What a comment says of a parameter, in the lines that begin with its name, or with several.
+fn explanation(comment: &str, name: &str) -> String {
+    let mut found = String::new();
+    let mut inside = false;
+    for line in comment.lines() {
+        let entry = line.split_once(": ").filter(|(names, _)| {
+            names.chars().all(|c| c.is_ascii_alphabetic() || "_, ".contains(c))
+        });
+        if let Some((names, text)) = entry {
+            inside = names.split(", ").any(|known| known == name);
+            found += if inside { text } else { "" };
+        } else if inside && !line.is_empty() {
+            found += " ";
+            found += line;
+        } else {
+            inside = false;
+        }
+    }
+    found
+}
+
+/// What is counted. A handle and a cursor are the caller's, and mean nothing else.
+const UNITS: [&str; 6] =
+    ["nanoseconds", "bytes", "elements", "how ", "own name", "0 for the first"];
+
+#[test]
 fn every_struct_and_constant_is_explained() {
     let text = header::awsgi_h();
     let mut wanting = Vec::new();

@@ -11,7 +11,11 @@ use std::path::Path;
 fn every_sequence_keeps_the_promises_of_the_header() {
     // One alone, for who looks for what is wrong with it.
     if let Some(file) = std::env::var_os("AWSGI_FUZZ_FILE") {
-        return fuzz::run(&std::fs::read(file).unwrap());
+        let bytes = std::fs::read(file).unwrap();
+        return match std::env::var_os("AWSGI_FUZZ_BAD") {
+            Some(_) => fuzz::run_among_bad(&bytes),
+            None => fuzz::run(&bytes),
+        };
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let mut played = 0;
@@ -26,6 +30,7 @@ fn every_sequence_keeps_the_promises_of_the_header() {
             // Told before, so that it can be seen also where the process ends.
             println!("playing {}", file.display());
             fuzz::run(&bytes);
+            fuzz::run_among_bad(&bytes);
             played += 1;
         }
     }

@@ -300,7 +300,8 @@ fn every_host_is_built_and_in_the_table() {
     for entry in std::fs::read_dir(header::root().join("c-examples/hosts")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let Some(stem) = name.strip_suffix(".c").filter(|stem| *stem != "echo") else { continue };
-        assert!(HOSTS.contains(&stem), "{name} is not tested");
+        let is_server = header::read(&format!("c-examples/hosts/{name}")).contains("\"server.h\"");
+        assert!(is_server || HOSTS.contains(&stem), "{name} is not tested");
         let words = makefile.split(|c: char| !c.is_alphanumeric() && c != '_');
         assert!(words.into_iter().any(|word| word == stem), "the Makefile does not know {name}");
     }

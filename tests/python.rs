@@ -46,6 +46,8 @@ fn keeps_its_promises(part: impl Fn(&str) -> bool) {
     if let Some(awsgi) = option_env!("CARGO_BIN_EXE_awsgi") {
         command.env("AWSGI_COMMAND", awsgi);
     }
+    // So do the servers in C.
+    command.env("AWSGI_SERVERS", c::examples().join("hosts"));
     // Memory that is misused, and calls of asyncio on a thread that is not its own.
     c::succeed(command.args(["-X", "dev", "-m", "unittest"]).args(modules));
 }

@@ -9,7 +9,7 @@ fn programs_shown_are_those_of_the_examples() {
     for (language, folders, endings) in [
         ("c", ["c-examples", "c-examples/hosts"].as_slice(), [".c", ".h"].as_slice()),
         ("rust", &["examples"], &[".rs"]),
-        ("python", &["python/examples"], &[".py"]),
+        ("python", &["python/examples", "python/tests/apps"], &[".py"]),
         (
             "java",
             &[
@@ -21,6 +21,8 @@ fn programs_shown_are_those_of_the_examples() {
             &[".java"],
         ),
         ("xml", &["java/examples/first"], &[".xml"]),
+        ("cmake", &["c-examples/project"], &["CMakeLists.txt"]),
+        ("meson", &["c-examples/project"], &["meson.build"]),
     ] {
         let examples: Vec<String> = folders
             .iter()

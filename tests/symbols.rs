@@ -29,3 +29,21 @@ fn the_soname_holds_the_number_of_the_abi() {
     let abi = &abi.expect("AWSGI_ABI_VERSION in the header").value;
     assert_eq!(elf::soname(&c::library()), Some(format!("libawsgi.so.{abi}")));
 }
+
+#[test]
+fn packages_have_the_version_of_the_library_and_the_number_of_the_abi() {
+    let constants = header::constants(&header::awsgi_h());
+    let abi =
+        &constants.iter().find(|constant| constant.name == "AWSGI_ABI_VERSION").unwrap().value;
+    let version = env!("CARGO_PKG_VERSION");
+    let (_, minor) = version.split_once('.').unwrap();
+    let manifest = header::read("Cargo.toml");
+    let capi = manifest.split_once("[package.metadata.capi.library]").unwrap().1;
+    assert!(capi.starts_with(&format!("\nversion = \"{abi}.{minor}\"\n")), "{capi}");
+    let changes = header::read("debian/changelog");
+    assert!(changes.starts_with(&format!("libawsgi ({version}) ")), "{changes}");
+    let control = header::read("debian/control");
+    assert!(control.contains(&format!("\nPackage: libawsgi{abi}\n")), "{control}");
+    let files = header::read(&format!("debian/libawsgi{abi}.install"));
+    assert_eq!(files, "usr/lib/*/libawsgi.so.*\n");
+}

@@ -1,4 +1,4 @@
-//! `http/hello`: how many plain responses a second a server gives.
+//! `http/hello`, `evhttp/hello`, `mhd/hello`: how many plain responses a second a server gives.
 //!
 //! wrk keeps connections busy for a short burst, against a server that was started for it and is
 //! warm. On a machine with few processors wrk and the server share them: its cost and the
@@ -24,6 +24,24 @@ pub const MEASURE: Measure = Measure {
     sample,
 };
 
+/// The servers in C of c-examples/hosts, beside the same answering by themselves.
+pub const HOSTED: [Measure; 2] = [
+    Measure {
+        name: "evhttp/hello",
+        peers: &["evhttp"],
+        bars: &[Bar::RatioAtLeast("evhttp", 0.85)],
+        sample: |side| hosted("evhttp", side),
+        ..MEASURE
+    },
+    Measure {
+        name: "mhd/hello",
+        peers: &["mhd"],
+        bars: &[Bar::RatioAtLeast("mhd", 0.85)],
+        sample: |side| hosted("mhd", side),
+        ..MEASURE
+    },
+];
+
 /// wrk: threads, connections, seconds to warm up and to measure.
 const THREADS: u32 = 2;
 const CONNECTIONS: u32 = 64;
@@ -31,7 +49,17 @@ const WARM_UP: u32 = 1;
 const BURST: u32 = 2;
 
 fn sample(side: Side) -> Outcome<Sample> {
-    let server = Server::start(side)?;
+    burst(&Server::start(side)?)
+}
+
+fn hosted(name: &str, side: Side) -> Outcome<Sample> {
+    burst(&match side {
+        Side::Ours => Server::hosted(name)?,
+        peer => Server::start(peer)?,
+    })
+}
+
+fn burst(server: &Server) -> Outcome<Sample> {
     check_answer(server.address)?;
     wrk(server.address, WARM_UP)?;
     let before = server.process().cpu()?;

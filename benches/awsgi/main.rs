@@ -6,6 +6,7 @@
 mod bare_hyper;
 mod chain;
 mod embed;
+mod ffi;
 mod http_hello;
 mod instructions;
 mod jvm;
@@ -32,11 +33,12 @@ use std::process::ExitCode;
 use measure::{Measure, Outcome};
 
 /// Everything that is measured.
-const MEASURES: [&[Measure]; 31] = [
+const MEASURES: [&[Measure]; 33] = [
     &chain::MULTISHOT,
     &chain::ONESHOT,
     &[instructions::MEASURE],
     &[notify::OWNER, notify::THREADS],
+    &[ffi::CALL],
     &timer::REPLACE,
     &[timer::FIRE],
     embed::CHAIN,
@@ -47,6 +49,7 @@ const MEASURES: [&[Measure]; 31] = [
     &[many::MEMORY],
     &[many::IDLE],
     &[http_hello::MEASURE],
+    &http_hello::HOSTED,
     &[memory_http::MEASURE],
     &[memory_exchange::MEASURE],
     &[jvm::BRIDGE],
@@ -75,7 +78,7 @@ fn main() -> ExitCode {
         Some("--exchanges") => memory_exchange::host(&arguments[1..]),
         Some("--tokio-host") => tokio_host::run(&arguments[1..]),
         Some("--tokio-timers") => tokio_timers::run(&arguments[1..]),
-        Some("--sleepers") => sleepers::check(),
+        Some("--sleepers") => sleepers::check(arguments.get(1).map(String::as_str)),
         Some(option) if option.starts_with('-') => {
             Err(format!("{option} is no option: give the prefix of a measure, or nothing").into())
         }

@@ -11,16 +11,23 @@ use crate::measure::{Outcome, Sample, Side};
 use crate::report::directory;
 
 /// The programs, and where their compiler's flags come from.
-const PROGRAMS: [(&str, Flags); 8] = [
+const PROGRAMS: [(&str, Flags); 11] = [
     ("awsgi", Flags::Installed),
     ("awsgi_many", Flags::Installed),
+    ("call", Flags::Installed),
     ("delegated", Flags::Installed),
     ("echo", Flags::None),
     ("epoll", Flags::None),
     ("libuv", Flags::Package("libuv")),
     ("libevent", Flags::Package("libevent_core")),
     ("libev", Flags::Library("-lev")),
+    ("evhttp", Flags::Package("libevent")),
+    ("mhd", Flags::Package("libmicrohttpd")),
 ];
+
+/// The servers of c-examples/hosts.
+const SERVERS: [(&str, Flags); 2] =
+    [("evhttp", Flags::Package("libevent")), ("mhd", Flags::Package("libmicrohttpd"))];
 
 /// What a program is compiled with.
 #[derive(Clone, Copy)]
@@ -60,6 +67,23 @@ pub fn host(hosts: &[(&str, Flags)], name: &str) -> Outcome<PathBuf> {
                 let source = format!("c-examples/hosts/{name}.c");
                 let sources = [&source, "benches/c/embed.c"];
                 compile(&program(name), &sources, &[Flags::Installed, *flags])
+                    .map_err(|error| format!("{source}: {error}"))
+            })
+        })
+        .clone()?;
+    Ok(directory().join(program(name)))
+}
+
+/// A server of c-examples/hosts, compiled.
+pub fn server(name: &str) -> Outcome<PathBuf> {
+    static COMPILED: OnceLock<Result<(), String>> = OnceLock::new();
+    let program = |name: &str| format!("server_{name}");
+    COMPILED
+        .get_or_init(|| {
+            std::fs::create_dir_all(directory()).map_err(|error| error.to_string())?;
+            SERVERS.iter().try_for_each(|(name, flags)| {
+                let source = format!("c-examples/hosts/{name}.c");
+                compile(&program(name), &[&source], &[Flags::Installed, *flags])
                     .map_err(|error| format!("{source}: {error}"))
             })
         })

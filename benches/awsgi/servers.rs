@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::machine::Process;
 use crate::measure::{Outcome, Side};
+use crate::programs;
 
 /// Threads that serve, on both sides.
 pub const WORKERS: usize = 2;
@@ -35,8 +36,23 @@ impl Server {
                 command.arg("--bare-hyper");
                 command
             }
+            // A server of c-examples/hosts without what it hosts.
+            Side::Peer(name @ ("evhttp" | "mhd")) => Command::new(programs::path(name)?),
             Side::Peer(other) => return Err(format!("{other} is no server").into()),
         };
+        Server::run(&mut command)
+    }
+
+    /// Starts a server of c-examples/hosts, with the demo application.
+    pub fn hosted(name: &str) -> Outcome<Server> {
+        let mut command = Command::new(programs::server(name)?);
+        command.args(["-b", "127.0.0.1:0"]).arg(demo()?);
+        // As for all programs in C that are measured.
+        command.env_remove("LD_LIBRARY_PATH");
+        Server::run(&mut command)
+    }
+
+    fn run(command: &mut Command) -> Outcome<Server> {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut said = BufReader::new(child.stderr.take().expect("it was piped"));
         let mut before = String::new();

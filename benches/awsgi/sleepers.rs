@@ -30,11 +30,14 @@ struct Middle {
     threads: usize,
 }
 
-/// Measures, and compares with the bar.
-pub fn check() -> Outcome<()> {
+/// Measures, and compares with the bar: the command, or a server of c-examples/hosts.
+pub fn check(hosted: Option<&str>) -> Outcome<()> {
     raise_descriptor_limit()?;
     need_descriptors(REQUESTS as u64 + 100)?;
-    let server = Server::start(Side::Ours)?;
+    let server = match hosted {
+        None => Server::start(Side::Ours)?,
+        Some(name) => Server::hosted(name)?,
+    };
     let process = server.process();
     let mut streams = connect(server.address, REQUESTS)?;
     process.settle()?;
@@ -72,7 +75,8 @@ pub fn check() -> Outcome<()> {
             format!("{:.3?} of CPU in the middle 8 seconds (under {CPU:?})", middle.cpu),
         ),
     ];
-    println!("{REQUESTS} concurrent requests that sleep for {SLEEP:?}, on two workers:");
+    let on = hosted.map_or("two workers".to_owned(), |name| format!("the one thread of {name}"));
+    println!("{REQUESTS} concurrent requests that sleep for {SLEEP:?}, on {on}:");
     for (met, text) in &checks {
         println!("  {}  {text}", if *met { "ok    " } else { "FAILED" });
     }

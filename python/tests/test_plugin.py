@@ -24,17 +24,19 @@ def environment(**more):
 
 
 class Plugged(Served):
-    """Under `awsgi serve`."""
+    """Under `awsgi serve`, or another host."""
 
     spec = "process"
     suspending = False
 
     @classmethod
+    def host(cls, plugin, config):
+        return [COMMAND, "serve", "--bind", "127.0.0.1:0", "--workers", "1", plugin, "--", *config]
+
+    @classmethod
     def setUpClass(cls):
-        config = [cls.spec, *cls.way]
-        command = [COMMAND, "serve", "--bind", "127.0.0.1:0", "--workers", "1", places.plugin(cls.suspending)]
-        how = {"args": command + ["--", *config], "env": environment(LIBAWSGI=None), "cwd": str(APPS)}
-        cls.server = serving.Server(how=how)
+        command = cls.host(places.plugin(cls.suspending), [cls.spec, *cls.way])
+        cls.server = serving.Server(how={"args": command, "env": environment(LIBAWSGI=None), "cwd": str(APPS)})
 
 
 class Hosted(Plugged):
@@ -44,6 +46,9 @@ class Hosted(Plugged):
 
     def test_the_signals_are_the_hosts(self):
         self.assertTrue(self.get("/signals").startswith("0 handlers"))
+
+    def test_a_program_that_it_starts_can_be_ended(self):
+        self.assertEqual(self.get("/child"), "ended by 15")
 
     def test_extension_modules_find_python(self):
         self.assertEqual(self.get("/extension"), "1.1")

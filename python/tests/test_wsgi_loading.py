@@ -1,9 +1,11 @@
 """Finding an application, its options, and the watchdog."""
 
 import os
+import signal
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import unittest
 
@@ -128,6 +130,13 @@ class Watching(GatewayTest):
             gateway.get()
             self.assertFalse(watchdog.asleep and gateway.workers[1].steps == 0)
             gateway.until(lambda: watchdog.asleep)
+
+    def test_who_looks_takes_no_signals(self):
+        self.gateway(lambda environ, start_response: start_response("200 OK", []) and [], blocked=0.01).get()
+        (thread,) = [thread for thread in threading.enumerate() if thread.name == "libawsgi-watchdog"]
+        with open("/proc/self/task/%d/status" % thread.native_id) as status:
+            (blocked,) = [int(line.split()[1], 16) for line in status if line.startswith("SigBlk:")]
+        self.assertEqual([n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) if not blocked >> n - 1 & 1], [])
 
     def test_one_that_waits_is_not_named(self):
         def application(environ, start_response):

@@ -93,7 +93,7 @@ pub struct awsgi_member {
 ///   AWSGI_MORE can be asked for as long as its wait lives.
 /// members, capacity: where to write them, in elements; as many as fit. (NULL, 0) asks for the count
 ///   alone.
-/// count: how many there are.
+/// count: how many elements there are.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_STALE later, and for what is not the completion of a wait;
 ///   AWSGI_E_THREAD; AWSGI_E_NULL.

@@ -150,7 +150,8 @@ pub unsafe extern "C" fn awsgi_exchange_environ_each(
 ///
 /// waitable: the same token each time.
 ///
-/// Returns: AWSGI_OK; AWSGI_E_LIMIT; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
+/// Returns: AWSGI_OK; AWSGI_E_CLOSED while the reactor closes; AWSGI_E_LIMIT; AWSGI_E_STALE;
+///   AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: it ends with the exchange: do not close it.
 /// Threads: exchange.
 #[unsafe(no_mangle)]
@@ -281,8 +282,8 @@ const FEW: usize = 16;
 /// Gives the head of the response, once. It may wait before it does.
 ///
 /// status: 200 to 599.
-/// headers, count: the header fields. Connection, Transfer-Encoding and their like are the
-///   server's. Without Content-Length the server frames the body, and sends its length if the
+/// headers, count: the header fields, and how many. Connection, Transfer-Encoding and their like are
+///   the server's. Without Content-Length the server frames the body, and sends its length if the
 ///   response is complete by then.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_INVALID for a status, name or value that cannot be sent (CR, LF, NUL);

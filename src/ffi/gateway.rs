@@ -399,7 +399,7 @@ pub unsafe extern "C" fn awsgi_exchange_head(
 /// The next bytes of the response. Each byte is given once.
 ///
 /// slices, capacity: where to write them, in elements.
-/// count: how many were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
+/// count: how many elements were written; 0 if nothing is there: AWSGI_BODY follows, unless `end`.
 /// end: 1 if the response is complete with what was given so far, else 0; never 1 for one that was
 ///   broken off, of which AWSGI_ABORT tells.
 ///
@@ -447,7 +447,7 @@ pub unsafe extern "C" fn awsgi_exchange_take(
 
 /// Bytes that were taken are sent: they are released, and the application has room for as many.
 ///
-/// len: how many, in the order in which they were taken.
+/// len: how many bytes, in the order in which they were taken.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing released, if fewer were taken; AWSGI_E_STALE;
 ///   AWSGI_E_THREAD.

@@ -245,7 +245,7 @@ pub unsafe extern "C" fn awsgi_server_new(
 /// Where a server listens, as "http://127.0.0.1:8080" or "unix:PATH".
 ///
 /// buffer, capacity: where to write it, in bytes; it is cut to fit and always ends in NUL.
-/// length: its whole length without the NUL; may be NULL.
+/// length: how many bytes it has without the NUL; may be NULL.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_UNSUPPORTED; AWSGI_E_NULL.
 /// Ownership: the buffer stays the caller's.
@@ -262,6 +262,10 @@ pub unsafe extern "C" fn awsgi_server_address(
         let length = unsafe { out_if_wanted(length) };
         if buffer.is_null() && capacity > 0 {
             return Err(null("buffer"));
+        }
+        if capacity > 0 {
+            // SAFETY: not NULL, and the caller vouches for its capacity.
+            unsafe { buffer.write(0) };
         }
         #[cfg(feature = "server")]
         {

@@ -91,6 +91,9 @@ pub unsafe extern "C" fn awsgi_last_error(
 ) -> awsgi_status {
     // SAFETY: the caller vouches for the pointers.
     let (length, os_error) = unsafe { (out_if_wanted(length), out_if_wanted(os_error)) };
+    if buffer.is_null() && capacity > 0 {
+        return AWSGI_E_NULL;
+    }
     let error = last();
     let text = error.as_ref().map_or("", |error| error.message());
     if let Some(length) = length {
@@ -101,9 +104,6 @@ pub unsafe extern "C" fn awsgi_last_error(
     }
     if capacity == 0 {
         return AWSGI_OK;
-    }
-    if buffer.is_null() {
-        return AWSGI_E_NULL;
     }
     let mut cut = text.len().min(capacity - 1);
     while !text.is_char_boundary(cut) {

@@ -206,7 +206,7 @@ pub unsafe extern "C" fn awsgi_waitable_label(
 ///
 /// text, capacity: where to write it, in bytes; as much as fits, ended by a NUL. (NULL, 0) asks for
 ///   the length alone.
-/// len: how long it is without the NUL; may be NULL.
+/// len: how many bytes it has without the NUL; may be NULL.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_STALE; AWSGI_E_THREAD; AWSGI_E_NULL.
 /// Ownership: nothing is kept.
@@ -282,7 +282,7 @@ pub unsafe extern "C" fn awsgi_notify(waitable: awsgi_waitable, ready: u32) -> a
 
 /// The same for many waitables.
 ///
-/// notices, count: what happened to which.
+/// notices, count: what happened to which, in elements.
 /// stale: how many of them named a waitable that is gone; may be NULL. The others were notified.
 ///
 /// Returns: AWSGI_OK; AWSGI_E_INVALID, with nothing done, if one has bits that are no readiness, and

@@ -150,6 +150,7 @@ impl ReactorCell {
     }
 
     /// Runs `f` on the owner's state.
+    #[inline]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
         self.enter(|state| Ok(f(state)))
     }

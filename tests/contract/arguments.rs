@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use super::gateway;
+
 const HELP: &str = "\
 The driver is a program: the host, with an interpreter for the lines of docs/contract.md in the place
 of its applications.
@@ -15,7 +17,8 @@ the driver cannot be started, speaks another version, or this command line is wr
 Examples:
   awsgi-contract ./my-driver
   awsgi-contract --only fork --trace ./my-driver
-  awsgi-contract valgrind --quiet --error-exitcode=99 ./my-driver";
+  awsgi-contract valgrind --quiet --error-exitcode=99 ./my-driver
+  awsgi-contract --gateway --cannot 'early=it reads a body first' ./my-server -d {drain} ./application.so";
 
 /// Checks that a host keeps the contract.
 #[derive(Debug, Parser)]
@@ -42,6 +45,15 @@ pub struct Arguments {
     /// How many scenarios are played at the same time; 0: one for each processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub jobs: usize,
+    /// The driver is a server, which serves the application of the contract: see docs/contract.md
+    #[arg(long)]
+    pub gateway: bool,
+    /// What the server is called in tables
+    #[arg(long, value_name = "NAME", requires = "gateway")]
+    pub name: Option<String>,
+    /// What the server cannot do, and why; may be repeated
+    #[arg(long, value_name = "THING=REASON", requires = "gateway", value_parser = gateway::cannot)]
+    pub cannot: Vec<(String, String)>,
     /// The driver, and its arguments
     #[arg(value_name = "DRIVER", required_unless_present = "list", trailing_var_arg = true)]
     #[arg(allow_hyphen_values = true)]

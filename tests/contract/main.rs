@@ -2,6 +2,7 @@
 
 mod arguments;
 mod driver;
+mod gateway;
 mod ledger;
 mod play;
 mod process;
@@ -9,12 +10,14 @@ mod protocol;
 mod report;
 mod scenarios;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use self::arguments::Arguments;
 use self::driver::Manner;
+use self::play::Verdict;
 use self::report::Sum;
 use self::scenarios::Scenario;
 
@@ -34,29 +37,81 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Sum, String> {
-    let scenarios = chosen(&arguments.only)?;
-    let mut sum = Sum::default();
-    if arguments.list {
-        for scenario in scenarios {
-            report::print(&report::listed(scenario));
-        }
-        return Ok(sum);
-    }
     let manner =
         Manner { limit: arguments.timeout, trace: arguments.trace, faults: arguments.faults };
-    let host = host(arguments, manner)?;
-    play::all(&arguments.driver, manner, jobs(arguments), &scenarios, |scenario, verdict| {
-        sum.add(&verdict);
-        if arguments.table {
-            report::print(&report::row(&host, scenario, &verdict));
-        } else {
-            report::print(&report::line(scenario, &verdict));
+    let jobs = jobs(arguments);
+    if arguments.gateway {
+        let scenarios = chosen(&arguments.only, &gateway::all(), |it| it.name)?;
+        if arguments.list {
+            scenarios.iter().for_each(|it| list(it.name, it.about, it.needs));
+            return Ok(Sum::default());
         }
-    });
-    if !arguments.table {
-        report::print(&sum.line(&host));
+        let mut teller = Teller::new(arguments, server(arguments));
+        let play = |scenario: &gateway::Scenario| {
+            trace(arguments, scenario.name);
+            gateway::play(&arguments.driver, manner, &arguments.cannot, scenario)
+        };
+        play::all(jobs, &scenarios, play, |it, verdict| teller.tell(it.name, &verdict));
+        return Ok(teller.end());
     }
-    Ok(sum)
+    let scenarios = chosen(&arguments.only, &scenarios::all(), |it| it.name)?;
+    if arguments.list {
+        scenarios.iter().for_each(|it| list(it.name, it.about, it.needs));
+        return Ok(Sum::default());
+    }
+    let mut teller = Teller::new(arguments, host(arguments, manner)?);
+    let play = |scenario: &Scenario| {
+        trace(arguments, scenario.name);
+        play::one(&arguments.driver, manner, scenario)
+    };
+    play::all(jobs, &scenarios, play, |it, verdict| teller.tell(it.name, &verdict));
+    Ok(teller.end())
+}
+
+fn list(name: &str, about: &str, needs: &[&str]) {
+    report::print(&report::listed(name, about, needs));
+}
+
+/// What is traced stands below the name of its scenario.
+fn trace(arguments: &Arguments, scenario: &str) {
+    if arguments.trace {
+        report::print(scenario);
+    }
+}
+
+/// Prints what came of each scenario, and counts.
+struct Teller {
+    host: String,
+    table: bool,
+    sum: Sum,
+}
+
+impl Teller {
+    fn new(arguments: &Arguments, host: String) -> Teller {
+        Teller { host, table: arguments.table, sum: Sum::default() }
+    }
+
+    fn tell(&mut self, scenario: &str, verdict: &Verdict) {
+        self.sum.add(verdict);
+        report::print(&match self.table {
+            true => report::row(&self.host, scenario, verdict),
+            false => report::line(scenario, verdict),
+        });
+    }
+
+    fn end(self) -> Sum {
+        if !self.table {
+            report::print(&self.sum.line(&self.host));
+        }
+        self.sum
+    }
+}
+
+/// What a server is called, if nobody says it.
+fn server(arguments: &Arguments) -> String {
+    let program = Path::new(&arguments.driver[0]).file_name();
+    let program = program.map(|name| name.to_string_lossy().into_owned());
+    arguments.name.clone().or(program).unwrap_or_default()
 }
 
 /// The name of the host, from a driver that is started for that.
@@ -85,21 +140,26 @@ fn host(arguments: &Arguments, manner: Manner) -> Result<String, String> {
 }
 
 /// The scenarios that were asked for: all, if none was.
-fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {
-    let all = scenarios::all();
+fn chosen<S>(
+    names: &[String],
+    all: &[&'static S],
+    name_of: impl Fn(&S) -> &'static str,
+) -> Result<Vec<&'static S>, String> {
+    let has =
+        |scenario: &S, name: &str| name_of(scenario).to_lowercase().contains(&name.to_lowercase());
     for name in names {
-        if !all.iter().any(|scenario| scenario.is_called(name)) {
+        if !all.iter().any(|scenario| has(scenario, name)) {
             return Err(format!(
                 "no scenario has {name:?} in its name; awsgi-contract --list has the names"
             ));
         }
     }
     // A whole name is that scenario, though others may have it in theirs.
-    let is_name = |name: &str| all.iter().any(|scenario| scenario.name == name);
-    let meant = |scenario: &Scenario| {
-        names.iter().any(|name| {
-            if is_name(name) { scenario.name == name } else { scenario.is_called(name) }
-        })
+    let is_name = |name: &str| all.iter().any(|scenario| name_of(scenario) == name);
+    let meant = |scenario: &S| {
+        names
+            .iter()
+            .any(|name| if is_name(name) { name_of(scenario) == name } else { has(scenario, name) })
     };
     Ok(all.iter().copied().filter(|it| names.is_empty() || meant(it)).collect())
 }

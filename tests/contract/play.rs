@@ -9,7 +9,6 @@ use std::thread;
 use super::driver::{Driver, Manner, Played, Stop, fail};
 use super::process::Process;
 use super::protocol::Greeting;
-use super::report;
 use super::scenarios::Scenario;
 
 /// How a scenario went.
@@ -52,12 +51,11 @@ pub fn introduce(command: &[String], manner: Manner) -> io::Result<Result<Greeti
 }
 
 /// Plays scenarios, some at a time, and tells of each in their order.
-pub fn all(
-    command: &[String],
-    manner: Manner,
+pub fn all<S: Sync>(
     jobs: usize,
-    scenarios: &[&Scenario],
-    mut tell: impl FnMut(&Scenario, Verdict),
+    scenarios: &[&S],
+    play: impl Fn(&S) -> Verdict + Sync,
+    mut tell: impl FnMut(&S, Verdict),
 ) {
     let next = AtomicUsize::new(0);
     let (sender, verdicts) = mpsc::channel();
@@ -65,16 +63,13 @@ pub fn all(
     let early: Mutex<Vec<Option<Verdict>>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..jobs.clamp(1, scenarios.len().max(1)) {
-            let (next, sender) = (&next, sender.clone());
+            let (next, sender, play) = (&next, sender.clone(), &play);
             scope.spawn(move || {
                 while let Some((place, scenario)) = {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     scenarios.get(place).map(|scenario| (place, scenario))
                 } {
-                    if manner.trace {
-                        report::print(scenario.name);
-                    }
-                    if sender.send((place, one(command, manner, scenario))).is_err() {
+                    if sender.send((place, play(scenario))).is_err() {
                         return;
                     }
                 }
@@ -95,7 +90,7 @@ pub fn all(
 }
 
 /// Plays one scenario.
-fn one(command: &[String], manner: Manner, scenario: &Scenario) -> Verdict {
+pub fn one(command: &[String], manner: Manner, scenario: &Scenario) -> Verdict {
     let process = match Process::start(command) {
         Ok(process) => process,
         Err(error) => {
@@ -147,6 +142,6 @@ fn failure(driver: &Driver, stop: Stop) -> Failure {
 }
 
 /// Whether a line of standard error is the beginning of a report, and not its sum.
-fn is_report(line: &str) -> bool {
+pub fn is_report(line: &str) -> bool {
     REPORTS.iter().any(|report| line.contains(report)) && !line.contains("definitely lost: 0 bytes")
 }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 /// How much of its standard error is kept.
 const STDERR: usize = 256 << 10;
@@ -131,7 +133,17 @@ impl Process {
         Exit::Killed
     }
 
-    fn has_ended(&self) -> bool {
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        let _ = kill_process(self.pid(), Signal::TERM);
+    }
+
+    pub fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
     }

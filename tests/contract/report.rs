@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use super::play::{Failure, Verdict};
-use super::scenarios::Scenario;
 
 /// How much of a driver's standard error is shown.
 const ERRORS: usize = 40;
@@ -41,33 +40,31 @@ pub fn print(line: &str) {
 }
 
 /// For people.
-pub fn line(scenario: &Scenario, verdict: &Verdict) -> String {
+pub fn line(scenario: &str, verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Pass => format!("{}: pass", scenario.name),
-        Verdict::NotApplicable(reason) => format!("{}: n/a: {reason}", scenario.name),
+        Verdict::Pass => format!("{scenario}: pass"),
+        Verdict::NotApplicable(reason) => format!("{scenario}: n/a: {reason}"),
         Verdict::Fail(failure) => {
-            format!("{}: FAIL: {}{}", scenario.name, sentence(failure), details(failure))
+            format!("{scenario}: FAIL: {}{}", sentence(failure), details(failure))
         }
     }
 }
 
 /// For programs: host, scenario, result and reason, with tabs between them.
-pub fn row(host: &str, scenario: &Scenario, verdict: &Verdict) -> String {
+pub fn row(host: &str, scenario: &str, verdict: &Verdict) -> String {
     let (result, reason) = match verdict {
         Verdict::Pass => ("pass", String::new()),
         Verdict::NotApplicable(reason) => ("n/a", reason.clone()),
         Verdict::Fail(failure) => ("FAIL", sentence(failure)),
     };
-    [host, scenario.name, result, &reason].map(|text| text.replace(['\t', '\n'], " ")).join("\t")
+    [host, scenario, result, &reason].map(|text| text.replace(['\t', '\n'], " ")).join("\t")
 }
 
 /// For `--list`.
-pub fn listed(scenario: &Scenario) -> String {
-    match scenario.needs {
-        [] => format!("{}\n    {}", scenario.name, scenario.about),
-        needs => {
-            format!("{}\n    {}\n    needs {}", scenario.name, scenario.about, needs.join(", "))
-        }
+pub fn listed(name: &str, about: &str, needs: &[&str]) -> String {
+    match needs {
+        [] => format!("{name}\n    {about}"),
+        needs => format!("{name}\n    {about}\n    needs {}", needs.join(", ")),
     }
 }
 

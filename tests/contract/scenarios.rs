@@ -29,12 +29,6 @@ pub struct Scenario {
     pub play: fn(&mut Driver) -> Played,
 }
 
-impl Scenario {
-    pub fn is_called(&self, name: &str) -> bool {
-        self.name.to_lowercase().contains(&name.to_lowercase())
-    }
-}
-
 /// All of them, in the order of the matrix.
 pub fn all() -> Vec<&'static Scenario> {
     let subjects = [

@@ -5,10 +5,14 @@
 //! was called so far is kept in a `World`, which knows what may be expected: whether a token lives,
 //! which waits are under way, which descriptors were lent. A broken promise is a panic.
 
+mod bad;
 mod check;
 mod descriptors;
 mod elsewhere;
 mod exchanges;
+// Of each call in it the same holds: what its pointers point to is its caller's, in bad.rs.
+#[allow(clippy::undocumented_unsafe_blocks)]
+mod list;
 mod reactors;
 mod waitables;
 mod waits;
@@ -20,7 +24,18 @@ use world::{byte, pick, world};
 const CALLS: usize = 400;
 
 /// Plays a sequence, and ends everything that it left.
+#[allow(dead_code, reason = "as below")]
 pub fn run(bytes: &[u8]) {
+    play(bytes, call);
+}
+
+/// The same, with calls in between that have to be refused: nothing that follows may notice them.
+#[allow(dead_code, reason = "each target of the fuzzer takes one")]
+pub fn run_among_bad(bytes: &[u8]) {
+    play(bytes, || if byte() % 2 == 0 { bad::call() } else { call() });
+}
+
+fn play(bytes: &[u8], step: impl Fn()) {
     elsewhere::start();
     let before = descriptors::lowest_free();
     world::begin(bytes);
@@ -30,7 +45,7 @@ pub fn run(bytes: &[u8]) {
         if world(|world| world.exhausted()) {
             break;
         }
-        call();
+        step();
     }
     world::silence();
     reactors::end_all();

@@ -1,5 +1,6 @@
 """Names suspending applications that block their loop."""
 
+import signal
 import sys
 import threading
 import traceback
@@ -25,7 +26,13 @@ class Watchdog:
         self._workers.append(worker)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="libawsgi-watchdog", daemon=True)
-            self._thread.start()
+            # As all threads of the library. A host may read its signals from a descriptor, and one that came to a thread
+            # that blocks none would end the process.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            try:
+                self._thread.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def leave(self, worker):
         self._workers.remove(worker)

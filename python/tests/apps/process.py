@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -44,6 +45,17 @@ def signals(environ):
     return "%d handlers, %d blocked" % (len(handled), len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
 
+def child(environ):
+    """Starts a program, as docs/wsgi.md has it, and ends it."""
+
+    def unblock():
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, preexec_fn=unblock) as program:
+        program.terminate()
+    return "ended by %d" % -program.returncode
+
+
 def prefix(environ):
     return sys.prefix
 
@@ -67,6 +79,19 @@ def begin(environ):
         print("closed", flush=True)
 
 
+def watched(environ):
+    """The same, and the log of the host hears of its end."""
+    try:
+        yield from begin({**environ, "QUERY_STRING": ""})
+    finally:
+        environ["wsgi.errors"].write("closed\n")
+
+
+def much(environ):
+    """More than lies anywhere between an application and a client that does not read."""
+    yield from (b"much" * 16384 for _ in range(1000))
+
+
 meeting = []
 
 
@@ -86,5 +111,5 @@ def body(environ):
 
 PATHS = {"/" + function.__name__: function for function in (
     pid, processes, end, thread, signals, prefix, extension, begin, meet,
-    body,
+    body, child, watched, much,
 )}

@@ -365,6 +365,7 @@ impl Reactor {
         self.cell.number
     }
 
+    #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
         self.check()?;
         self.cell.with(f)

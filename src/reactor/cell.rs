@@ -150,13 +150,13 @@ impl ReactorCell {
     }
 
     /// Runs `f` on the owner's state.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Result<R> {
         self.enter(|state| Ok(f(state)))
     }
 
     /// The same for what may fail.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter<R>(&self, f: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
         self.check_not_forked()?;
         let mut state = self.state.borrow()?;

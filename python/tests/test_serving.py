@@ -43,6 +43,7 @@ def pids(server, count):
 
 class One(Served, unittest.TestCase):
     spec = "process"
+    quiet = False       # children that are forked say what became of them
 
     def test_it_is_one(self):
         self.assertEqual(pids(self.server, 1), {self.server.process.pid})
@@ -51,6 +52,14 @@ class One(Served, unittest.TestCase):
     def test_what_an_application_starts_can_be_ended(self):
         # The threads of the library take no signals, and a program inherits that from the thread that starts it.
         self.assertEqual(self.get("/signals"), "2 handlers, 0 blocked")
+
+    def test_a_child_that_comes_back_from_the_application_ends(self):
+        self.assertEqual(self.get("/fork?exits"), "7")
+        for way in ("returns", "waits", "raises"):
+            self.assertEqual(self.get("/fork?" + way), "70")
+            self.server.wait_for("an application forked, and the child came back to the server")
+            # Its loop is not disturbed.
+            self.assertEqual(self.get("/pid"), str(self.server.process.pid))
 
 
 class Suspending(One):

@@ -92,7 +92,11 @@ impl Exchange {
             running.as_ref().filter(|(other, _)| *other == self).map(|(_, shared)| shared.clone())
         });
         match shared {
-            Some(shared) => Ok(Place::Pool(cell, shared)),
+            Some(shared) => {
+                // The owner is not in the child of a pool thread, and would never answer.
+                cell.check_not_forked()?;
+                Ok(Place::Pool(cell, shared))
+            }
             None => {
                 cell.check(self.0)?;
                 Err(Error::new(

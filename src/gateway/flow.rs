@@ -177,11 +177,7 @@ impl Shared {
     // ---- from a pool thread; `poke` tells the owner to look ---------------------------------
 
     /// Waits for a byte or the end.
-    pub(crate) fn read_in_place(
-        &self,
-        buffer: &mut impl BufMut,
-        poke: impl Fn(),
-    ) -> Result<usize> {
+    pub(crate) fn read_in_place(&self, buffer: &mut impl BufMut, poke: impl Fn()) -> Result<usize> {
         let mut flow = self.lock();
         loop {
             let read = flow.read(buffer)?;

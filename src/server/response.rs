@@ -130,6 +130,7 @@ impl Future for Answer {
 }
 
 fn refuse(session: Option<Session>, refusal: Refusal) -> Response<Output> {
+    let left = session.as_ref().is_some_and(|session| session.link().body_is_left());
     let mut response = Response::new(Output::text(session, refusal.text));
     *response.status_mut() = refusal.status;
     let headers = response.headers_mut();
@@ -137,7 +138,7 @@ fn refuse(session: Option<Session>, refusal: Refusal) -> Response<Output> {
     if refusal == refusal::BUSY {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(refusal::RETRY_AFTER));
     }
-    if refusal.close {
+    if refusal.close || left {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.body_mut().begin(refusal.status.as_u16());
@@ -162,7 +163,8 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
             _ => debug_assert!(false, "the gateway lets no other field pass"),
         }
     }
-    if session.link().last.get() {
+    let link = session.link();
+    if link.last.get() || link.body_is_left() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let without_length = matches!(head.status, 204 | 304);

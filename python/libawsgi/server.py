@@ -3,13 +3,12 @@
 import atexit
 import collections
 import os
-import sys
 import threading
 import time
 
 from . import entry
 from ._native import check, ffi, lib
-from .log import say
+from .log import say, write
 
 LEVELS = {"off": 0, "error": 1, "warn": 2, "info": 3, "debug": 4}
 NAMES = {number: name.upper() for name, number in LEVELS.items()}
@@ -216,14 +215,13 @@ def stderr(level):
         raise ValueError("log_level is one of %s, not %r" % (", ".join(LEVELS), level))
     most = LEVELS[level]
 
-    def write(name, line):
+    def log(name, line):
         if LEVELS[name] <= most:
             moment = time.time()
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
-            sys.stderr.write("%s.%03dZ %5s %s\n" % (stamp, moment % 1 * 1000, name.upper(), line))
-            sys.stderr.flush()
+            write("%s.%03dZ %5s %s\n" % (stamp, moment % 1 * 1000, name.upper(), line))
 
-    return write
+    return log
 
 
 class Lines:

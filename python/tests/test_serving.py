@@ -69,6 +69,35 @@ class Suspending(One):
         self.assertEqual(self.get("/processes"), "False False")
 
 
+class Unheard(unittest.TestCase):
+    def test_it_serves_and_drains_though_nobody_reads_what_it_says(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        self.addCleanup(os.close, writing)
+        for processes in ([], TWO):
+            for closed in (True, False):
+                with self.subTest(processes, closed=closed):
+                    self.serve(processes, {"preexec_fn": lambda: os.close(2)} if closed else {"stderr": writing})
+
+    def serve(self, processes, unheard):
+        # It cannot say at which port.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            how = serving.command("process", *processes)
+            at = how["args"].index("--bind")
+            how["args"][at:at + 2] = ["--fd", str(listener.fileno())]
+            process = subprocess.Popen(**how, **unheard, pass_fds=(listener.fileno(),), stdout=subprocess.DEVNULL)
+            try:
+                for target, status in (("/nowhere", 500), ("/pid", 200)):
+                    with socket.create_connection(listener.getsockname(), PATIENCE) as client:
+                        client.sendall(b"GET %s HTTP/1.0\r\n\r\n" % target.encode())
+                        self.assertEqual(client.recv(12), b"HTTP/1.0 %d" % status)
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(PATIENCE), 0)
+            finally:
+                process.kill()
+                process.wait()
+
+
 class Options(unittest.TestCase):
     def test_what_makes_no_sense_is_refused(self):
         for options, sentence in [

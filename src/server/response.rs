@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
@@ -176,6 +177,10 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
     let mut response = Response::new(Output::exchange(session, length));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    if status.canonical_reason().is_none() {
+        // hyper would write "<none>".
+        response.extensions_mut().insert(ReasonPhrase::from_static(b""));
+    }
     response.body_mut().begin(head.status);
     response
 }

@@ -82,13 +82,21 @@ def failed(what):
     return REFUSED
 
 
+def words(config):
+    """What a host was given for the application, which may be quoted as in a shell."""
+    try:
+        return shlex.split(config)
+    except ValueError as error:
+        raise ValueError("what is given for the application cannot be taken apart: %s: %s" % (error, config)) from None
+
+
 @ffi.def_extern(error=REFUSED)
 def libawsgi_load(app, config):
     from .arguments import hosted
 
     hosting = _applications[app]
     try:
-        spec, options = hosted(shlex.split(ffi.string(config).decode("utf-8", "surrogateescape")))
+        spec, options = hosted(words(ffi.string(config).decode("utf-8", "surrogateescape")))
         hosting.load(spec, options)
     except (ImportError, TypeError, ValueError) as error:
         say(error)

@@ -3,11 +3,16 @@
 import sys
 
 
-def say(sentence):
-    """A line for whoever looks after the process."""
+def write(text):
+    """Writes to stderr, as it is: who serves does not stop because nobody reads what is said."""
     try:
-        sys.stderr.write("libawsgi: %s\n" % sentence)
+        sys.stderr.write(text)
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
-        # Nobody reads it.
+        # It is closed, or there is none.
         pass
+
+
+def say(sentence):
+    """A line for whoever looks after the process."""
+    write("libawsgi: %s\n" % sentence)

@@ -3,13 +3,12 @@
 import atexit
 import collections
 import os
-import sys
 import threading
 import time
 
 from . import entry
 from ._native import check, ffi, lib
-from .log import say
+from .log import say, write
 
 LEVELS = {"off": 0, "error": 1, "warn": 2, "info": 3, "debug": 4}
 NAMES = {number: name.upper() for name, number in LEVELS.items()}
@@ -50,13 +49,14 @@ class Server:
         self._hosted = None
         self._thread = None
         self._failure = None
+        nanoseconds("drain_timeout", drain_timeout)     # which is needed late, when it would be a pity
         self.drain_timeout = drain_timeout
         self._ended = threading.Event()
         self._ready = threading.Event()
-        self.workers = workers if workers else len(os.sched_getaffinity(0))
+        self.workers = number("workers", workers, 0, 32) or len(os.sched_getaffinity(0))
         self.max_exchanges = max_exchanges
         self._waiting = self.workers    # of which none serves yet
-        self.say = log or stderr(log_level)
+        self.say = called("log", log) or stderr(log_level)
         self._access = None
         self._lock = threading.Lock()
 
@@ -68,20 +68,20 @@ class Server:
             made.fd = fd
             made.flags = lib.AWSGI_SERVER_FD
         made.workers = self.workers
-        made.pool_threads = threads
-        made.max_headers = positive("max_headers", max_headers)
-        made.max_header_bytes = positive("max_header_bytes", max_header_bytes)
-        made.max_body = lib.AWSGI_UNLIMITED if max_body is None else positive("max_body", max_body)
+        made.pool_threads = number("threads", threads, 0, 32)
+        made.max_headers = number("max_headers", max_headers)
+        made.max_header_bytes = number("max_header_bytes", max_header_bytes)
+        made.max_body = lib.AWSGI_UNLIMITED if max_body is None else number("max_body", max_body)
         made.header_time = nanoseconds("header_timeout", header_timeout)
         made.idle_time = nanoseconds("idle_timeout", idle_timeout)
         made.queue_time = nanoseconds("queue_timeout", queue_timeout)
-        made.max_exchanges = positive("max_exchanges", max_exchanges)
-        made.max_queued = positive("max_queued", max_queued)
+        made.max_exchanges = number("max_exchanges", max_exchanges, 1, 32)
+        made.max_queued = number("max_queued", max_queued, 1, 32)
         introduce()
-        number = id(self)
-        made.data = ffi.cast("void *", number)
+        key = id(self)
+        made.data = ffi.cast("void *", key)
         made.log = hook("log_line", "void (*)(int32_t, awsgi_slice, void *)")
-        if access_log:
+        if called("access_log", access_log):
             made.access_log = hook("access_line", "void (*)(awsgi_slice, void *)")
 
         hosted = entry.Hosted(suspending, self._worker_ready)
@@ -97,8 +97,8 @@ class Server:
         self._hosted = hosted
         self._server = server[0]
         self._access = Lines(access_log) if access_log else None
-        self._number = number
-        _servers[number] = self
+        self._key = key
+        _servers[key] = self
 
     @property
     def address(self):
@@ -133,7 +133,9 @@ class Server:
     def drain(self, within=None):
         """Has it stop accepting. What is left after so many seconds is cut off. From any thread."""
         within = self.drain_timeout if within is None else within
-        check(lib.awsgi_server_drain(self._live(), int(within * 1e9)))
+        # To the library 0 is at once.
+        time = nanoseconds("the time to drain", within) if within else 0
+        check(lib.awsgi_server_drain(self._live(), time))
 
     def close(self, within=None):
         """Drains it, waits for the end, and frees it."""
@@ -144,7 +146,7 @@ class Server:
             self._thread.join()
         check(lib.awsgi_server_free(self._server))
         self._server = None
-        del _servers[self._number]
+        del _servers[self._key]
         self._hosted.end()
         if self._access:
             self._access.end()
@@ -197,14 +199,22 @@ def hook(name, kind):
     return ffi.cast(kind, int(entry.ffi.cast("uintptr_t", getattr(entry.lib, "libawsgi_%s_hook" % name)())))
 
 
-def positive(name, value):
-    if not isinstance(value, int) or value < 1:
-        raise ValueError("%s is a number from 1 on, not %r" % (name, value))
+def number(name, value, least=1, bits=64):
+    """A number that C takes with so many bits."""
+    if not isinstance(value, int) or not least <= value < 1 << bits:
+        raise ValueError("%s is a number from %d on, not %r" % (name, least, value))
     return value
 
 
+def called(name, function):
+    """What is called with each line; None is for nobody."""
+    if function is not None and not callable(function):
+        raise TypeError("%s is called with each line, and this cannot be called: %.100r" % (name, function))
+    return function
+
+
 def nanoseconds(name, value):
-    if not 0 <= value < 1e9:
+    if not isinstance(value, (int, float)) or not 0 <= value < 1e9:
         raise ValueError("%s is a number of seconds, not %r" % (name, value))
     # To the library 0 is the default.
     return max(1, int(value * 1e9))
@@ -216,14 +226,13 @@ def stderr(level):
         raise ValueError("log_level is one of %s, not %r" % (", ".join(LEVELS), level))
     most = LEVELS[level]
 
-    def write(name, line):
+    def log(name, line):
         if LEVELS[name] <= most:
             moment = time.time()
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
-            sys.stderr.write("%s.%03dZ %5s %s\n" % (stamp, moment % 1 * 1000, name.upper(), line))
-            sys.stderr.flush()
+            write("%s.%03dZ %5s %s\n" % (stamp, moment % 1 * 1000, name.upper(), line))
 
-    return write
+    return log
 
 
 class Lines:

@@ -4,11 +4,11 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 
 from .descriptors import raise_limit
+from .log import write
 
 NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT"}
 
@@ -90,8 +90,7 @@ def run(server, supervisor=None):
 
 
 def listening(address, where=""):
-    sys.stderr.write("listening on %s%s\n" % (address, where))
-    sys.stderr.flush()
+    write("listening on %s%s\n" % (address, where))
 
 
 def attend(server, outcome, signals, supervisor):

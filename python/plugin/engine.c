@@ -62,13 +62,36 @@ static void take_signals(void)
     pthread_sigmask(SIG_SETMASK, &taken, NULL);
 }
 
+/* How often this process has become a child of itself. */
+static volatile unsigned forks;
+
+static void in_child(void)
+{
+    forks++;
+}
+
+/* An application forked, and it is the child that comes back. It has none of the host's other threads, and what it would
+ * close or take off a loop, it would for its parent too. */
+static void end_child(void)
+{
+    static const char sentence[] =
+        "libawsgi: an application forked, and the child came back to the server, where nothing is for it: it ends here; "
+        "let a child end with os._exit, or with exec\n";
+    ssize_t ignored = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    (void)ignored;
+    _exit(70);  /* EX_SOFTWARE */
+}
+
 #define IN_PYTHON(call) \
     do { \
+        const unsigned before = forks; \
         if (own && !asked) \
             take_signals(); \
         pthread_cleanup_push(stay, NULL); \
         call; \
         pthread_cleanup_pop(0); \
+        if (forks != before) \
+            end_child(); \
     } while (0)
 
 static int32_t load(void *app, const char *config)
@@ -151,6 +174,8 @@ static int32_t libawsgi_introduce(const awsgi_api *api)
 {
     if (awsgi_table != NULL && awsgi_table != api)
         return AWSGI_E_BUSY;
+    if (awsgi_table == NULL)
+        pthread_atfork(NULL, NULL, in_child);
     AWSGI_APPLICATION_INIT(api);
     return AWSGI_OK;
 }

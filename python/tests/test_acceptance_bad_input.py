@@ -162,7 +162,14 @@ class BadSuspending(Bad, Served, unittest.TestCase):
 
     def test_who_blocks_the_loop_is_named_with_the_line(self):
         self.assertEqual(self.get("/blocks"), "blocked")
-        self.server.wait_for(r"GET '/blocks', has blocked its loop .* line \d+, in blocks: time\.sleep\(0\.5\)")
+        self.server.wait_for(r"GET '/blocks', has blocked its loop .* line \d+, in blocks: time\.sleep\(0\.5\);")
+
+    def test_so_it_is_when_a_library_blocks(self):
+        self.assertEqual(self.get("/blocks_in_a_library"), "blocked")
+        self.server.wait_for(
+            r"GET '/blocks_in_a_library', has blocked its loop .*bad\.py, line \d+, in blocks_in_a_library: "
+            r"threading\.Event\(\)\.wait\(0\.5\) \(deeper: .*threading\.py, line \d+, in wait\);"
+        )
 
 
 class NoApplication(unittest.TestCase):

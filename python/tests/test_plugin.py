@@ -101,6 +101,10 @@ class Refused(unittest.TestCase):
     def test_an_option_that_does_not_exist(self):
         self.assertIn("--bind=x, after the -- of the host's command line: give MODULE", self.check("process", "--bind=x"))
 
+    def test_a_quotation_without_an_end(self):
+        said = self.check("process", "it's")
+        self.assertIn("what is given for the application cannot be taken apart: No closing quotation: process it's", said)
+
     def test_no_application(self):
         self.assertIn("MODULE:APPLICATION", self.check())
 

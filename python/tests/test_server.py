@@ -49,6 +49,30 @@ class Servers(unittest.TestCase):
         self.assertRaises(RuntimeError, server.drain)
         server.close()
 
+    def test_what_makes_no_sense_is_refused_before_it_listens(self):
+        nan, endless = float("nan"), float("inf")
+        for error, sentence, options in [
+            (ValueError, "drain_timeout is a number of seconds", {"drain_timeout": values})
+            for values in (-1, nan, endless, None, "1", 1e12)
+        ] + [
+            (ValueError, "idle_timeout is a number of seconds", {"idle_timeout": None}),
+            (ValueError, "threads is a number from 0 on, not -1", {"threads": -1}),
+            (ValueError, "threads is a number from 0 on", {"threads": 1 << 40}),
+            (ValueError, "workers is a number from 0 on, not 1.5", {"workers": 1.5}),
+            (ValueError, "max_body is a number from 1 on", {"max_body": 1 << 64}),
+            (ValueError, "max_queued is a number from 1 on, not 0", {"max_queued": 0}),
+            (TypeError, "log is called with each line", {"log": "log"}),
+            (TypeError, "access_log is called with each line", {"access_log": True}),
+        ]:
+            with self.subTest(options), self.assertRaisesRegex(error, sentence):
+                libawsgi.Server(hello, bind="127.0.0.1:0", **options).close()
+
+    def test_a_drain_that_makes_no_sense_changes_nothing(self):
+        with libawsgi.Server(hello, bind="127.0.0.1:0") as server:
+            self.assertRaises(ValueError, server.drain, -1)
+            self.assertRaises(ValueError, server.close, "soon")
+            self.assertEqual(get(server), b"hello")
+
     def test_what_is_open_may_finish(self):
         arrived, go = threading.Event(), threading.Event()
 

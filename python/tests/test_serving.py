@@ -43,6 +43,7 @@ def pids(server, count):
 
 class One(Served, unittest.TestCase):
     spec = "process"
+    quiet = False       # children that are forked say what became of them
 
     def test_it_is_one(self):
         self.assertEqual(pids(self.server, 1), {self.server.process.pid})
@@ -52,12 +53,49 @@ class One(Served, unittest.TestCase):
         # The threads of the library take no signals, and a program inherits that from the thread that starts it.
         self.assertEqual(self.get("/signals"), "2 handlers, 0 blocked")
 
+    def test_a_child_that_comes_back_from_the_application_ends(self):
+        self.assertEqual(self.get("/fork?exits"), "7")
+        for way in ("returns", "waits", "raises"):
+            self.assertEqual(self.get("/fork?" + way), "70")
+            self.server.wait_for("an application forked, and the child came back to the server")
+            # Its loop is not disturbed.
+            self.assertEqual(self.get("/pid"), str(self.server.process.pid))
+
 
 class Suspending(One):
     way = ("--suspending",)
 
     def test_it_is_one(self):
         self.assertEqual(self.get("/processes"), "False False")
+
+
+class Unheard(unittest.TestCase):
+    def test_it_serves_and_drains_though_nobody_reads_what_it_says(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        self.addCleanup(os.close, writing)
+        for processes in ([], TWO):
+            for closed in (True, False):
+                with self.subTest(processes, closed=closed):
+                    self.serve(processes, {"preexec_fn": lambda: os.close(2)} if closed else {"stderr": writing})
+
+    def serve(self, processes, unheard):
+        # It cannot say at which port.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            how = serving.command("process", *processes)
+            at = how["args"].index("--bind")
+            how["args"][at:at + 2] = ["--fd", str(listener.fileno())]
+            process = subprocess.Popen(**how, **unheard, pass_fds=(listener.fileno(),), stdout=subprocess.DEVNULL)
+            try:
+                for target, status in (("/nowhere", 500), ("/pid", 200)):
+                    with socket.create_connection(listener.getsockname(), PATIENCE) as client:
+                        client.sendall(b"GET %s HTTP/1.0\r\n\r\n" % target.encode())
+                        self.assertEqual(client.recv(12), b"HTTP/1.0 %d" % status)
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(PATIENCE), 0)
+            finally:
+                process.kill()
+                process.wait()
 
 
 class Options(unittest.TestCase):

@@ -121,7 +121,7 @@ class Descriptors(Waiting):
         asked = []
 
         def wait(environ):
-            for timeout in (None, float("inf"), 1e300):
+            for timeout in (None, float("inf"), 1e300, 10**400):
                 asked.append(environ[READABLE](reader, timeout))
                 yield b""
                 os.read(reader, 1)
@@ -129,7 +129,7 @@ class Descriptors(Waiting):
 
         gateway = self.waits(wait)
         client = gateway.open()
-        for number in (1, 2, 3):
+        for number in (1, 2, 3, 4):
             gateway.until(lambda: len(asked) == number)
             gateway.turns(3)
             os.write(writer, b"x")
@@ -149,6 +149,17 @@ class Descriptors(Waiting):
 
         gateway = self.gateway(lambda environ, start_response: inner(dict(environ), start_response))
         self.assertEqual(gateway.get().body, b"(True, False, True)")
+
+    def test_the_arguments_have_the_names_of_the_draft(self):
+        reader, _ = pipe(self)
+
+        def wait(environ):
+            yield environ[READABLE](fd=reader, timeout=0)
+            first = bool(environ[TIMEOUT])
+            yield environ[WRITABLE](fd=reader, timeout=0)
+            return first
+
+        self.assertTrue(self.answer(wait))
 
     def test_an_environ_with_nothing_but_the_keys_will_do(self):
         reader, _ = pipe(self)

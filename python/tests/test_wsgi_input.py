@@ -206,6 +206,15 @@ class PreRead(Reading):
 
         self.assertEqual(self.gateway(self.async_application(read)).get("POST", body=b"abc").body, b"(b'rep', b'laced')")
 
+    def test_in_an_environ_that_is_named_it_may_be_named_again(self):
+        def read(environ):
+            stream, environ = environ["x-wsgiorg.async.input"], dict(environ)
+            yield environ["x-wsgiorg.async.readable"](stream)
+            return stream.recv(1), stream(environ).recv(1), stream(environ).recv(1), environ["wsgi.input"].read()
+
+        answer = self.gateway(self.async_application(read)).get("POST", body=b"abcde")
+        self.assertEqual(answer.body, b"(b'a', b'b', b'c', b'de')")
+
     def test_input_that_somebody_else_has_read_fails_visibly(self):
         def application(environ, start_response):
             copy = dict(environ)

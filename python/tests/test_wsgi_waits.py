@@ -272,11 +272,21 @@ class Waits(Waiting):
 
     def test_what_cannot_be_waited_for(self):
         reader, writer = pipe(self)
+        ended = []
+
+        def leave(environ):
+            ended.append(environ["awsgi.event"]())
+            yield b""
 
         def wait(environ):
             ask = environ["awsgi.wait"]
-            event = environ["awsgi.event"]()
+            event, closed = environ["awsgi.event"](), environ["awsgi.timer"](1)
+            closed.close()
+            closed.close()
             for error, call in (
+                (libawsgi.StateError, lambda: ask(closed)),
+                (libawsgi.StateError, lambda: ask(ended[0])),
+                (libawsgi.StateError, lambda: ask(ended[0], reader)),
                 (ValueError, lambda: ask()),
                 (ValueError, lambda: environ["awsgi.wait_all"]()),
                 (ValueError, lambda: ask(reader, at_least=2)),
@@ -286,6 +296,7 @@ class Waits(Waiting):
                 (TypeError, lambda: ask((reader, "x"))),
                 (ValueError, lambda: ask((reader, 1 << 20))),
                 (ValueError, lambda: ask((reader, -1))),
+                (ValueError, lambda: ask((reader, 0))),
                 (ValueError, lambda: ask(event, (event, READABLE))),
                 (ValueError, lambda: ask(environ["awsgi.client"], environ["x-wsgiorg.async.input"])),
                 (ValueError, lambda: ask(reader, timeout=-1)),
@@ -301,6 +312,7 @@ class Waits(Waiting):
             yield from environ["awsgi.sleep"](0)
             return True
 
+        self.answer(leave)
         self.assertTrue(self.answer(wait))
 
     def test_a_client_that_leaves_is_told(self):

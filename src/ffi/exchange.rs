@@ -1,5 +1,7 @@
 //! Exchanges, the application's half.
 
+use std::mem::MaybeUninit;
+
 use super::completion::awsgi_completion;
 use super::guard::{array, bytes, guard, null, out, out_if_wanted};
 use super::reactor::{awsgi_reactor, pointer};
@@ -232,19 +234,17 @@ pub unsafe extern "C" fn awsgi_exchange_read(
     guard(|| {
         // SAFETY: the caller vouches for the pointers.
         let count = unsafe { out(count, "count")? };
+        // The bytes may never have been written.
+        let buffer = buffer.cast::<MaybeUninit<u8>>();
         // SAFETY: as above; checks pointer and length.
-        unsafe { array(buffer.cast::<u8>(), capacity, "buffer")? };
-        let buffer: &mut [u8] = if capacity == 0 {
+        unsafe { array(buffer, capacity, "buffer")? };
+        let mut buffer: &mut [MaybeUninit<u8>] = if capacity == 0 {
             &mut []
         } else {
-            // The bytes may never have been written: that is a read's business, so they are now.
             // SAFETY: checked above, and the caller's to write for the time of the call.
-            unsafe {
-                buffer.cast::<u8>().write_bytes(0, capacity.min(1 << 16));
-                std::slice::from_raw_parts_mut(buffer.cast(), capacity.min(1 << 16))
-            }
+            unsafe { std::slice::from_raw_parts_mut(buffer, capacity) }
         };
-        *count = self::exchange(exchange).read(buffer)?;
+        *count = self::exchange(exchange).read_into(&mut buffer)?;
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::Buf;
+use bytes::{Buf, BufMut};
 
 use super::flow::{Reply, Shared, Work};
 use super::input::Read;
@@ -92,7 +92,11 @@ impl Exchange {
             running.as_ref().filter(|(other, _)| *other == self).map(|(_, shared)| shared.clone())
         });
         match shared {
-            Some(shared) => Ok(Place::Pool(cell, shared)),
+            Some(shared) => {
+                // The owner is not in the child of a pool thread, and would never answer.
+                cell.check_not_forked()?;
+                Ok(Place::Pool(cell, shared))
+            }
             None => {
                 cell.check(self.0)?;
                 Err(Error::new(
@@ -227,7 +231,12 @@ impl Exchange {
     /// # Errors
     ///
     /// `Again` in a step when nothing is there; `Closed` once the client is gone.
-    pub fn read(self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn read(self, mut buffer: &mut [u8]) -> Result<usize> {
+        self.read_into(&mut buffer)
+    }
+
+    /// The same for memory that need not be initialized.
+    pub(crate) fn read_into(self, buffer: &mut impl BufMut) -> Result<usize> {
         match self.place()? {
             Place::Owner(_) => self.owner(|state, key| {
                 let read = state.act(key, |flow| flow.read(buffer))?;

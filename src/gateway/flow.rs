@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use bytes::BufMut;
+
 use super::application::Step;
 use super::environ::Environ;
 use super::input::{Input, Read};
@@ -110,7 +112,7 @@ impl Flow {
         Ok(taken)
     }
 
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Read> {
+    pub(crate) fn read(&mut self, buffer: &mut impl BufMut) -> Result<Read> {
         if self.gone {
             return Err(gone());
         }
@@ -175,7 +177,7 @@ impl Shared {
     // ---- from a pool thread; `poke` tells the owner to look ---------------------------------
 
     /// Waits for a byte or the end.
-    pub(crate) fn read_in_place(&self, buffer: &mut [u8], poke: impl Fn()) -> Result<usize> {
+    pub(crate) fn read_in_place(&self, buffer: &mut impl BufMut, poke: impl Fn()) -> Result<usize> {
         let mut flow = self.lock();
         loop {
             let read = flow.read(buffer)?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 
 /// What a read came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,20 +64,21 @@ impl Input {
     }
 
     /// Moves bytes to the application.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Read {
+    pub(crate) fn read(&mut self, buffer: &mut impl BufMut) -> Read {
         let mut read = 0;
-        while read < buffer.len() {
+        while buffer.has_remaining_mut() {
             let Some(chunks) = &mut self.chunks else { break };
             let Some(first) = chunks.front_mut() else { break };
-            let n = first.len().min(buffer.len() - read);
-            first.copy_to_slice(&mut buffer[read..read + n]);
+            let n = first.len().min(buffer.remaining_mut());
+            buffer.put_slice(&first[..n]);
+            first.advance(n);
             read += n;
             if first.is_empty() {
                 chunks.pop_front();
             }
         }
         self.len -= read as u32;
-        if read > 0 || (buffer.is_empty() && self.is_readable()) {
+        if read > 0 || (!buffer.has_remaining_mut() && self.is_readable()) {
             Read::Bytes(read)
         } else if self.ended {
             Read::End
@@ -123,13 +124,13 @@ mod tests {
     fn bytes_come_out_as_they_went_in_and_then_the_end() {
         let mut input = Input::new(100, true);
         let mut buffer = [0; 4];
-        assert_eq!(input.read(&mut buffer), Read::Nothing);
+        assert_eq!(input.read(&mut &mut buffer[..]), Read::Nothing);
         assert_eq!(input.feed(&mut Bytes::from_static(b"abc"), false), 3);
         assert_eq!(input.feed(&mut Bytes::from_static(b"defg"), true), 4);
-        assert_eq!(input.read(&mut buffer), Read::Bytes(4));
+        assert_eq!(input.read(&mut &mut buffer[..]), Read::Bytes(4));
         assert_eq!(&buffer, b"abcd");
-        assert_eq!(input.read(&mut buffer), Read::Bytes(3));
-        assert_eq!(input.read(&mut buffer), Read::End);
+        assert_eq!(input.read(&mut &mut buffer[..]), Read::Bytes(3));
+        assert_eq!(input.read(&mut &mut buffer[..]), Read::End);
     }
 
     #[test]
@@ -140,14 +141,14 @@ mod tests {
         assert_eq!(&bytes[..], b"ef");
         assert!(!input.room_due(true));
         let mut buffer = [0; 2];
-        input.read(&mut buffer);
+        input.read(&mut &mut buffer[..]);
         assert!(input.room_due(false));
         assert!(!input.room_due(false));
         assert_eq!(input.feed(&mut bytes, true), 2);
         let mut all = [0; 9];
-        assert_eq!(input.read(&mut all), Read::Bytes(4));
+        assert_eq!(input.read(&mut &mut all[..]), Read::Bytes(4));
         assert_eq!(&all[..4], b"cdef");
-        assert_eq!(input.read(&mut all), Read::End);
+        assert_eq!(input.read(&mut &mut all[..]), Read::End);
     }
 
     #[test]

@@ -199,6 +199,13 @@ impl Link {
         }
     }
 
+    /// Whether the client sends, or may send, what nobody takes: then the connection cannot be used again. An application
+    /// that goes on may still read.
+    pub(super) fn body_is_left(&self) -> bool {
+        let over = self.saw(Readiness::END | Readiness::ABORT);
+        self.unread.get() || over && self.inbound.borrow().is_some()
+    }
+
     // Waking.
 
     pub(super) fn set_waker(&self, waker: &Waker) {

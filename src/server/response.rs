@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
@@ -130,6 +131,7 @@ impl Future for Answer {
 }
 
 fn refuse(session: Option<Session>, refusal: Refusal) -> Response<Output> {
+    let left = session.as_ref().is_some_and(|session| session.link().body_is_left());
     let mut response = Response::new(Output::text(session, refusal.text));
     *response.status_mut() = refusal.status;
     let headers = response.headers_mut();
@@ -137,7 +139,7 @@ fn refuse(session: Option<Session>, refusal: Refusal) -> Response<Output> {
     if refusal == refusal::BUSY {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(refusal::RETRY_AFTER));
     }
-    if refusal.close {
+    if refusal.close || left {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.body_mut().begin(refusal.status.as_u16());
@@ -162,7 +164,8 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
             _ => debug_assert!(false, "the gateway lets no other field pass"),
         }
     }
-    if session.link().last.get() {
+    let link = session.link();
+    if link.last.get() || link.body_is_left() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let without_length = matches!(head.status, 204 | 304);
@@ -174,6 +177,10 @@ fn respond(session: Option<Session>, head: Head) -> Response<Output> {
     let mut response = Response::new(Output::exchange(session, length));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    if status.canonical_reason().is_none() {
+        // hyper would write "<none>".
+        response.extensions_mut().insert(ReasonPhrase::from_static(b""));
+    }
     response.body_mut().begin(head.status);
     response
 }

@@ -149,6 +149,10 @@ impl One {
                 }
                 Err(Error::new(Status::Invalid, "it broke"))
             }
+            "/odd" => {
+                exchange.start(299, &[])?;
+                Ok(Step::Done)
+            }
             "/fail" => Err(Error::new(Status::Invalid, "it failed")),
             _ => {
                 exchange.start(404, &[])?;

@@ -164,7 +164,7 @@ static int32_t run_blocking(void *worker, awsgi_exchange x, void **state,
     awsgi_wait_spec spec = AWSGI_WAIT_SPEC_INIT;
     awsgi_completion ended;
     char bytes[100];
-    size_t len, taken;
+    size_t len, taken, i;
 
     (void)worker, (void)state, (void)done;
     CHECK(n == 0);
@@ -174,7 +174,10 @@ static int32_t run_blocking(void *worker, awsgi_exchange x, void **state,
     CHECK(ended.outcome == AWSGI_TIMED_OUT);
     start(x);
     do {
+        memset(bytes, '~', sizeof bytes);
         OK(awsgi_exchange_read(x, bytes, sizeof bytes, &len));
+        for (i = len; i < sizeof bytes; i++)
+            CHECK(bytes[i] == '~');     /* no time was spent on what it has nothing for */
         OK(awsgi_exchange_write(x, bytes, len, &taken));
         CHECK(taken == len);
     } while (len > 0);

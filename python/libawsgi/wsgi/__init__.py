@@ -22,9 +22,9 @@ An application asks for one thing at a time and yields b'': it goes on when that
 meanwhile, on a pool thread it waits in place. An empty yield without having asked lets others run.
 """
 
-import sys
 import threading
 
+from ..log import say
 from .calls import Calls, ClientGone
 from .environ import Environs, FileWrapper
 from .exchange import Exchange
@@ -151,6 +151,4 @@ class Application:
     @staticmethod
     def tell(sentence):
         """Something for the log."""
-        if sys.stderr is not None:
-            sys.stderr.write("libawsgi: %s\n" % sentence)
-            sys.stderr.flush()
+        say(sentence)

@@ -142,5 +142,5 @@ def nanoseconds(timeout, unit=1e9):
         )
     if not timeout >= 0:
         raise ValueError("a timeout is not negative: %r; give None to wait for ever, 0 to ask once" % timeout)
-    # What is too far away to be told from never is never.
-    return None if timeout * unit >= 9e18 else math.ceil(timeout * unit)
+    # What is too far away to be told from never is never. An int may be more than a float can hold.
+    return None if timeout >= 9e18 / unit else math.ceil(timeout * unit)

@@ -373,14 +373,14 @@ class Exchange:
             self.own = self.calls.make(self.calls.lib.awsgi_exchange_self, self.token)
         return self.own
 
-    def readable(self, file, timeout=None):
+    def readable(self, fd, timeout=None):
         """`x-wsgiorg.fdevent.readable`, `x-wsgiorg.async.readable`: suspends, at the yield of what it returns, until a
         descriptor, or an object with fileno(), or x-wsgiorg.async.input can be read; at most `timeout` seconds."""
-        return self.ask(file, READABLE | PRIORITY, timeout)
+        return self.ask(fd, READABLE | PRIORITY, timeout)
 
-    def writable(self, file, timeout=None):
+    def writable(self, fd, timeout=None):
         """`x-wsgiorg.fdevent.writable`, `x-wsgiorg.async.writable`: the same for writing."""
-        return self.ask(file, WRITABLE | PRIORITY, timeout)
+        return self.ask(fd, WRITABLE | PRIORITY, timeout)
 
     def ask(self, file, interest, timeout):
         self.may_ask()

@@ -165,6 +165,9 @@ class AsyncInput:
                     return stream.recv(size)
                 except ClientGone:
                     return b""
+            if self._environ is not None:
+                # The application's own environ says that this is its input.
+                return stream.read(size)
             # Middleware may have read it, and given its own stream to a copy of the environ.
             if stream.tell() != self._at:
                 raise StateError(

@@ -108,13 +108,22 @@ class Resume:
 class Waitable:
     """What can be given to `awsgi.wait`. It ends with `close`, when nobody holds it, or with the exchange."""
 
-    __slots__ = ("_exchange", "_token")
+    __slots__ = ("_exchange", "_token", "_closed")
 
     interest = READABLE
 
     def __init__(self, exchange, token):
         self._exchange = exchange
         self._token = token
+        self._closed = False
+
+    def token(self):
+        """The token, to be waited for."""
+        if self._closed or self._exchange.environ is False:
+            raise StateError(
+                "this was closed, or has ended with the exchange that made it: %r; make another one" % (self,)
+            )
+        return self._token
 
     def take(self):
         """What it holds, which is cleared: then it is not ready any more. For the exchange that has made it."""
@@ -128,6 +137,7 @@ class Waitable:
         status = calls.lib.awsgi_waitable_close(self._token)
         if status != calls.lib.AWSGI_E_STALE:
             calls.check(status)
+        self._closed = True
 
     def __del__(self):
         # Elsewhere than where the exchange runs this is refused; then it ends with the exchange.
@@ -207,10 +217,10 @@ def members(exchange, given):
                 member, interest = member
                 if not isinstance(interest, int):
                     raise TypeError("an interest is one of libawsgi.READABLE, WRITABLE and their like: %r" % (interest,))
-                if not 0 <= interest <= INTERESTS:
+                if not 0 < interest <= INTERESTS:
                     raise InvalidError("there is no such interest: %r" % (interest,))
             if isinstance(member, Waitable):
-                token = member._token
+                token = member.token()
             elif isinstance(member, Client) or exchange.is_input(member):
                 if isinstance(member, Client) and member._exchange is not exchange:
                     raise InvalidError("an exchange waits for its own client only")

@@ -1,7 +1,9 @@
 """Names suspending applications that block their loop."""
 
+import os
 import signal
 import sys
+import sysconfig
 import threading
 import traceback
 
@@ -75,11 +77,22 @@ class Watchdog:
         del frame
         # From the outermost frame of the application on: what is ours is of no interest.
         here = [place for place in stack if not place.filename.startswith(OURS)] or stack
+        # A library may block, but who can do something about it is the application that calls it.
+        own = [place for place in here if not place.filename.startswith(INSTALLED)] or here
+        deeper = "" if own[-1] is here[-1] else " (deeper: %s)" % named(here[-1])
         self._tell(
-            "%s has blocked its loop for more than %g s, in %s, line %d, in %s: %s; all other requests of this worker "
-            "wait: let it wait with yield, or serve it without --suspending"
-            % (step.title(), self._seconds, here[-1].filename, here[-1].lineno, here[-1].name, here[-1].line or "?")
+            "%s has blocked its loop for more than %g s, in %s: %s%s; all other requests of this worker wait: let it wait "
+            "with yield, or serve it without --suspending"
+            % (step.title(), self._seconds, named(own[-1]), own[-1].line or "?", deeper)
         )
 
 
+def named(place):
+    return "%s, line %d, in %s" % (place.filename, place.lineno, place.name)
+
+
 OURS = __file__.rpartition("wsgi")[0]
+# The standard library, whose frozen modules have names of their own, and what pip puts down.
+INSTALLED = ("<frozen ", *(
+    os.path.join(path, "") for name, path in sysconfig.get_paths().items() if name.endswith("lib")
+))

@@ -304,6 +304,11 @@ def blocks(environ, start_response):
     return [answer(start_response, "blocked")]
 
 
+def blocks_in_a_library(environ, start_response):
+    threading.Event().wait(0.5)
+    return [answer(start_response, "blocked")]
+
+
 # Clients that leave.
 
 

@@ -105,11 +105,23 @@ def meet(environ):
     yield b"met"
 
 
+def fork(environ):
+    """The exit status of a child that goes on as if it were the server: it returns, waits or raises."""
+    child = os.fork()
+    if child:
+        return os.WEXITSTATUS(os.waitpid(child, 0)[1])
+    if environ["QUERY_STRING"] == "exits":
+        os._exit(7)
+    if environ["QUERY_STRING"] == "raises":
+        raise RuntimeError("raised in the child")
+    return environ["awsgi.sleep"](0) if environ["QUERY_STRING"] == "waits" else iter([b"", b"from the child"])
+
+
 def body(environ):
     return len(environ["wsgi.input"].read())
 
 
 PATHS = {"/" + function.__name__: function for function in (
     pid, processes, end, thread, signals, prefix, extension, begin, meet,
-    body, child, watched, much,
+    body, fork, child, watched, much,
 )}

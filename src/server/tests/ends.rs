@@ -38,6 +38,30 @@ fn a_client_that_leaves_ends_its_exchange_at_once() {
 }
 
 #[test]
+fn who_sends_what_nobody_reads_is_told_that_the_connection_ends() {
+    let running = serve(|_| {});
+    let long = "z".repeat(500_000);
+    for (target, status) in [("/hello", "200 OK"), ("/fail", "500 ")] {
+        let mut stream = running.connect();
+        write!(stream, "POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n")
+            .unwrap();
+        // What the kernel does not take is left: the response comes all the same.
+        let mut sender = stream.try_clone().unwrap();
+        let long = long.clone();
+        let sends = std::thread::spawn(move || sender.write_all(long.as_bytes()).is_ok());
+        let answer = rest(&mut stream);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        let _ = sends.join();
+    }
+    // One that was taken, though not read, is in nobody's way.
+    let short = "POST /hello HTTP/1.1\r\nContent-Length: 3\r\n";
+    let answers = running.ask(&format!("{short}Host: a\r\n\r\nabc{short}{CLOSE}abc"));
+    assert_eq!(answers.matches("200 OK").count(), 2, "{answers}");
+    assert_eq!(answers.matches("connection: close").count(), 1, "{answers}");
+}
+
+#[test]
 fn who_only_stops_sending_gets_a_quick_response() {
     let running = serve(|_| {});
     let mut stream = running.connect();

@@ -14,6 +14,12 @@ fn a_response_has_its_length_its_fields_and_a_date() {
 }
 
 #[test]
+fn a_status_without_a_reason_of_its_own_has_none() {
+    let response = serve(|_| {}).ask(&format!("GET /odd HTTP/1.1\r\n{CLOSE}"));
+    assert!(response.starts_with("HTTP/1.1 299 \r\n"), "{response}");
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let get = "GET /sleep?20 HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
     let response = serve(|_| {}).ask(&format!("{get}{get}HEAD /hello HTTP/1.1\r\n{CLOSE}"));

@@ -899,7 +899,10 @@ AWSGI_API awsgi_status awsgi_wait_rearm(awsgi_wait wait);
 
 /** A result of a step, or of a blocking application: the response is complete. */
 #define AWSGI_DONE 0
-/** A result of a step: resume me when one of my waits completes. */
+/**
+ * A result of a step: resume me when one of my waits completes. Of a blocking application: call me
+ * again, on a pool thread, when there is body to read.
+ */
 #define AWSGI_SUSPEND 1
 /** A result of a step: call me again, fairly. */
 #define AWSGI_YIELD 2
@@ -1098,7 +1101,8 @@ typedef struct awsgi_application {
      * Runs an exchange. Steps: called in a turn, on the owner's thread; everything may be called
      * but turn, free, release and adopt of this reactor. `done`: what completed since the last
      * step, until it returns; empty at the first. Returns AWSGI_DONE, AWSGI_SUSPEND or
-     * AWSGI_YIELD. Blocking: called once, on a pool thread; returns AWSGI_DONE. Negative: it
+     * AWSGI_YIELD. Blocking: called once, on a pool thread; returns AWSGI_DONE, or AWSGI_SUSPEND
+     * to give the thread back until there is body to read: then it is called again. Negative: it
      * failed; the client gets 500 if the head is unsent, and a broken connection otherwise.
      */
     int32_t (*run)(void *worker,

@@ -782,6 +782,79 @@ fn a_blocking_application_that_fails_is_a_500() {
     }
 }
 
+/// Reads its body and answers how much it was, on a pool thread that it gives back where it would wait.
+fn read_in_passing(sum: &mut u32, exchange: Exchange, done: &[Completion]) -> Step {
+    assert!(done.is_empty());
+    loop {
+        let look = me(exchange, Readiness::READABLE);
+        let look = WaitSpec::any(&look).until(in_ns(exchange, 0));
+        match exchange.wait_in_place(&look).map(|look| look.outcome) {
+            Ok(Outcome::Ready) => {}
+            Ok(_) => return Step::Suspend,
+            Err(error) => return Step::Failed(error),
+        }
+        match exchange.read(&mut [0; 3]) {
+            Ok(0) => return respond(exchange, &sum.to_string()),
+            Ok(n) => *sum += n as u32,
+            Err(error) => return Step::Failed(error),
+        }
+    }
+}
+
+#[test]
+fn a_blocking_application_may_give_its_thread_back_until_there_is_input() {
+    let options = GatewayOptions { pool_threads: 1, input_buffer: 8, ..Default::default() };
+    let host = Host::new(Style::Blocking, options, read_in_passing);
+    let slow: Vec<Exchange> = (0..4).map(|_| host.open(b"POST", true)).collect();
+    // There is one thread, and none of them has it.
+    for _ in 0..2 {
+        assert_eq!(host.serve(host.open(b"GET", false)).body, b"0");
+    }
+    slow[2].gone().unwrap();
+    for exchange in &slow[..2] {
+        assert_eq!(exchange.feed(&mut Bytes::from_static(b"abcd"), false).unwrap(), 4);
+        host.glance();
+        assert_eq!(exchange.feed(&mut Bytes::from_static(b"efg"), true).unwrap(), 3);
+        let ended = |done: &Completion| done.wait == exchange.token() && !done.more;
+        while !host.turn().iter().any(ended) {}
+        assert_eq!(exchange.take().unwrap(), Taken::Data(Bytes::from_static(b"7")));
+    }
+    assert_eq!(host.logged.lock().unwrap()[..], [""; 0]);
+    for exchange in slow {
+        exchange.end().unwrap();
+    }
+    host.end(6);
+}
+
+#[test]
+fn what_has_given_its_thread_back_ends_with_its_gateway_and_its_reactor() {
+    for drains in [true, false] {
+        let host = Host::blocking(read_in_passing);
+        let exchange = host.open(b"POST", true);
+        assert_eq!(host.serve(host.open(b"GET", false)).body, b"0");
+        if drains {
+            host.gateway.close(0).unwrap();
+        } else {
+            host.reactor.close().unwrap();
+        }
+        while host.turn().iter().all(|done| done.more) {}
+        exchange.end().unwrap();
+        host.gateway.free().unwrap();
+        assert_eq!(host.closed.load(Ordering::SeqCst), 2, "close runs once an exchange");
+    }
+}
+
+#[test]
+fn a_blocking_application_that_leaves_its_input_where_it_is_fails() {
+    let host = Host::blocking(|_, _, _| Step::Suspend);
+    let exchange = host.open(b"POST", true);
+    exchange.feed(&mut Bytes::from_static(b"a"), false).unwrap();
+    let response = host.serve(exchange);
+    assert_eq!((response.status, response.complete), (500, true));
+    assert!(host.logged.lock().unwrap()[0].contains("though there is input: read it first"));
+    host.end(1);
+}
+
 #[test]
 fn closing_the_reactor_ends_every_exchange() {
     for style in [Style::Steps, Style::Blocking] {

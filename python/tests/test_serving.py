@@ -98,6 +98,45 @@ class Unheard(unittest.TestCase):
                 process.wait()
 
 
+class Slow(unittest.TestCase):
+    def test_clients_that_are_slow_to_send_hold_no_thread(self):
+        with serves("process", "--threads", "2", "--max-body", "8M", "--body-memory", "1K") as server:
+            begun = []
+            self.addCleanup(lambda: [connection.close() for connection in begun])
+            for size in (10, 200000) * 4:
+                connection = server.connect()
+                connection.sendall(b"POST /body HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % size)
+                connection.sendall(b"x" * (size - 1))
+                begun.append(connection)
+            # One that sends nothing, one that waits to be asked, one in chunks; and two that leave.
+            for head in (b"Content-Length: 9", b"Expect: 100-continue\r\nContent-Length: 9", b"Transfer-Encoding: chunked"):
+                for leaves in (False, True):
+                    connection = server.connect()
+                    connection.sendall(b"POST /body HTTP/1.1\r\nHost: test\r\n%s\r\n\r\n" % head)
+                    if leaves:
+                        serving.vanish(connection)
+                    else:
+                        begun.append(connection)
+            self.assertEqual(server.ask("/pid").text, str(server.process.pid))
+            for connection, size in zip(begun, (10, 200000) * 4):
+                connection.sendall(b"x")
+                self.assertEqual(serving.receive(connection).text, str(size))
+            for connection, sent in zip(begun[8:], (b"123456789", b"123456789", b"9\r\n123456789\r\n0\r\n\r\n")):
+                connection.sendall(sent)
+                self.assertEqual(serving.receive(connection).text, "9")
+            log = server.stop()
+            self.assertNotIn("Traceback", log)
+
+    def test_what_has_not_come_when_the_server_drains_is_given_up(self):
+        with serves("process", "--drain-timeout", "0.1") as server:
+            connection = server.connect()
+            connection.sendall(b"POST /body HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nabc")
+            server.ask("/pid")
+            log = server.stop()
+            self.assertEqual(serving.receive(connection).status, 503)
+            self.assertNotIn("Traceback", log)
+
+
 class Options(unittest.TestCase):
     def test_what_makes_no_sense_is_refused(self):
         for options, sentence in [

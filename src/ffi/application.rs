@@ -51,7 +51,8 @@ pub struct awsgi_application {
     /// Runs an exchange. Steps: called in a turn, on the owner's thread; everything may be called
     /// but turn, free, release and adopt of this reactor. `done`: what completed since the last
     /// step, until it returns; empty at the first. Returns AWSGI_DONE, AWSGI_SUSPEND or
-    /// AWSGI_YIELD. Blocking: called once, on a pool thread; returns AWSGI_DONE. Negative: it
+    /// AWSGI_YIELD. Blocking: called once, on a pool thread; returns AWSGI_DONE, or AWSGI_SUSPEND
+    /// to give the thread back until there is body to read: then it is called again. Negative: it
     /// failed; the client gets 500 if the head is unsent, and a broken connection otherwise.
     pub run: Option<
         unsafe extern "C" fn(

@@ -14,7 +14,8 @@ use crate::gateway::Exchange;
 
 /// A result of a step, or of a blocking application: the response is complete.
 pub const AWSGI_DONE: i32 = 0;
-/// A result of a step: resume me when one of my waits completes.
+/// A result of a step: resume me when one of my waits completes. Of a blocking application: call me
+/// again, on a pool thread, when there is body to read.
 pub const AWSGI_SUSPEND: i32 = 1;
 /// A result of a step: call me again, fairly.
 pub const AWSGI_YIELD: i32 = 2;

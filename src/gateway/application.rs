@@ -19,7 +19,8 @@ pub enum Style {
 pub enum Step {
     /// The response is complete.
     Done,
-    /// Resume me when one of my waits completes.
+    /// Resume me when one of my waits completes; for a blocking application: call me again, on a
+    /// pool thread, when there is body to read.
     Suspend,
     /// Call me again, fairly.
     Yield,
@@ -52,7 +53,8 @@ pub trait Worker: Send + Sync {
 
 /// One exchange of an application. It is never run by two threads at once.
 pub trait Run: Send {
-    /// Runs it: a step, or for a blocking application the whole exchange.
+    /// Runs it: a step, or for a blocking application the whole exchange, unless that gives its
+    /// thread back.
     ///
     /// `done` is what completed since the last step, empty at the first.
     fn run(&mut self, exchange: Exchange, done: &[Completion]) -> Step;

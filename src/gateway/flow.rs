@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::BufMut;
 
-use super::application::Step;
+use super::application::{Run, Step};
 use super::environ::Environ;
 use super::input::{Input, Read};
 use super::output::Output;
@@ -46,6 +46,8 @@ struct InPlace {
     call: Option<Call>,
     reply: Option<Result<Reply>>,
     finished: Option<Step>,
+    /// What was run, if it is to be run again.
+    set_aside: Option<Box<dyn Run>>,
 }
 
 /// An exchange as the application sees it, from the owner's thread or from a pool thread.
@@ -128,6 +130,17 @@ impl Flow {
     /// The application has ended, on a pool thread.
     pub(crate) fn finish(&mut self, step: Step) {
         self.in_place().finished = Some(step);
+    }
+
+    /// It has given its thread back until there is input.
+    pub(crate) fn set_aside(&mut self, run: Box<dyn Run>) {
+        self.in_place().set_aside = Some(run);
+        self.finish(Step::Suspend);
+    }
+
+    /// What was set aside.
+    pub(crate) fn take_up(&mut self) -> Option<Box<dyn Run>> {
+        self.in_place().set_aside.take()
     }
 
     /// Takes what a pool thread asks, and what its application came to.

@@ -8,7 +8,7 @@ use super::application::{Run, Step, Style};
 use super::exchange::{Exchange, on_pool_thread};
 use super::flow::{Call, Reply, Shared, gone};
 use super::records::{Done, Phase};
-use crate::core::{Completion, Deadline, Owner, WaitSpec};
+use crate::core::{Completion, Deadline, Owner, Readiness, WaitSpec, Watch};
 use crate::error::{Error, Result, Status, panic_message};
 use crate::reactor::{ReactorCell, State, level};
 
@@ -83,6 +83,7 @@ impl State {
             Phase::Runnable if blocking => {
                 record.phase = Phase::Pooled;
                 record.ran = true;
+                record.done = None;
                 let refused = self.submit(key, exchange, run)?;
                 self.exchanges.record(key).phase = Phase::Closing;
                 Some(Job::Close { key, exchange, run: refused })
@@ -111,6 +112,10 @@ impl State {
                     } else {
                         caught(|| run.run(exchange, &[]))
                     };
+                    if matches!(step, Step::Suspend) {
+                        shared.lock().set_aside(run);
+                        return;
+                    }
                     closed(exchange, run);
                     shared.lock().finish(step);
                 });
@@ -280,7 +285,8 @@ impl State {
         let failure = match step {
             Step::Done => shared.lock().output.end().err(),
             Step::Failed(error) => Some(error),
-            Step::Suspend | Step::Yield => Some(nonsense(
+            Step::Suspend => return self.wait_for_input(key, &shared),
+            Step::Yield => Some(nonsense(
                 "a blocking application returned before it was done: wait in place \
                  (awsgi_exchange_await) and return AWSGI_DONE",
             )),
@@ -289,5 +295,36 @@ impl State {
             self.fail_application(key, &error);
         }
         self.exchange_closed(key);
+    }
+
+    /// A blocking application has given its thread back until there is input, or the client has left.
+    fn wait_for_input(&mut self, key: u32, shared: &Shared) {
+        let (run, gone, readable) = {
+            let mut flow = shared.lock();
+            (flow.take_up(), flow.gone, flow.input.is_readable())
+        };
+        let record = self.exchanges.record(key);
+        record.run = run;
+        record.phase = Phase::Suspended;
+        // Input may have come as it returned; one that leaves it there would return for ever.
+        record.yields = if readable { record.yields.saturating_add(1) } else { 0 };
+        if gone {
+            return self.close_soon(key);
+        }
+        let waits = if record.yields < YIELDS {
+            self.exchange_waitable(key).and_then(|waitable| {
+                let watch = [Watch { waitable, interest: Readiness::READABLE }];
+                self.start_exchange_wait(key, &WaitSpec::any(&watch)).map(drop)
+            })
+        } else {
+            Err(nonsense(
+                "a blocking application returned AWSGI_SUSPEND again and again, though there is input: \
+                 read it first",
+            ))
+        };
+        if let Err(error) = waits {
+            self.fail_application(key, &error);
+            self.close_soon(key);
+        }
     }
 }

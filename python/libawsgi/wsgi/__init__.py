@@ -129,13 +129,16 @@ class Application:
             worker.watchdog.leave(worker)
 
     def run(self, worker, exchange, state, done, count):
-        """A step of an exchange, or the whole of it on a pool thread: what `run` in awsgi.h answers, and the state.
+        """A step of an exchange, or the whole of it on a pool thread: what `run` in awsgi.h answers, and the state. A
+        pool thread is given back while a body is still to come that is read first.
 
         `state` is None at first, and then what was returned. What is raised is the failure of the application, which
         has ended: the state is of no further use.
         """
         if state is None:
             state = Exchange(worker, worker.calls if worker.suspending else worker.calls_here(), exchange)
+        elif not worker.suspending:
+            state.moved(worker.calls_here())
         return state.run(done, count), state
 
     def close(self, worker, exchange, state):

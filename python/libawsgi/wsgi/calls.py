@@ -9,6 +9,9 @@ ROOM = 65536
 
 FOREVER = 2**64 - 1
 
+# Variables of which a request with a body has one.
+BODY = (b"CONTENT_LENGTH", b"HTTP_TRANSFER_ENCODING")
+
 
 class ClientGone(ClosedError, ConnectionError):
     """The client has left: nothing can be read or sent any more. Let it pass: the exchange ends without a word."""
@@ -22,7 +25,7 @@ class Calls:
 
     __slots__ = (
         "ffi", "lib", "again", "closed", "buffer", "count", "cursor", "key", "value", "number", "completion",
-        "spec", "watches", "fields", "environ", "respond",
+        "spec", "watches", "fields", "body", "environ", "respond",
     )
 
     def __init__(self, ffi, lib):
@@ -39,6 +42,7 @@ class Calls:
         self.spec.size = ffi.sizeof("awsgi_wait_spec")
         self.watches = ffi.new("awsgi_watch[]", 4)
         self.fields = ffi.new("awsgi_header[]", 32)
+        self.body = ffi.new("awsgi_slice[]", [(ffi.from_buffer(name), len(name)) for name in BODY])
         # Those of batch.py, if they were compiled.
         self.environ = getattr(lib, "libawsgi_environ", None)
         self.respond = getattr(lib, "libawsgi_respond", None)
@@ -105,6 +109,14 @@ class Calls:
         texts = data.decode("latin-1").split("\0")
         texts.pop()     # what follows the last NUL
         return texts, len(data)
+
+    def has_body(self, exchange):
+        """Whether a body comes with the request, which may be empty."""
+        for name in self.body:
+            self.check(self.lib.awsgi_exchange_environ(exchange, name, self.value))
+            if self.value.len:
+                return True
+        return False
 
     def start(self, exchange, status, fields, block):
         """Gives the head of a response, with header fields as head.py makes them, and its first bytes. Answers how many

@@ -79,7 +79,8 @@ class Exchange:
                 if worker.streaming:
                     self.input = Stream(self)
                 elif not read_body(self):
-                    return self.wait_own(READABLE)
+                    # Whoever sends slowly holds no thread.
+                    return self.wait_own(READABLE) if worker.suspending else SUSPEND
                 self.call()
             return self.advance()
         except ClientGone:
@@ -92,6 +93,11 @@ class Exchange:
         finally:
             self.running = False
             worker.left()
+
+    def moved(self, calls):
+        """Another thread of the pool runs it now."""
+        self.calls = calls
+        self.thread = current_thread()
 
     def call(self):
         """Calls the application."""

@@ -8,12 +8,16 @@ from .calls import ROOM, ClientGone
 
 
 def read_body(exchange):
-    """Reads the body of an exchange into its input: memory, and beyond a size a temporary file. False, in a step only, if
-    there is more to come."""
+    """Reads the body of an exchange into its input: memory, and beyond a size a temporary file. False if there is more
+    to come."""
     calls, stream = exchange.calls, exchange.input
     if stream is None:
         stream = exchange.input = io.BytesIO()
+    # On a pool thread a read waits, where a step is refused: so it is asked first. Most requests have no body.
+    ask = not exchange.worker.suspending and calls.has_body(exchange.token)
     while True:
+        if ask and not exchange.is_readable():
+            return False
         status = calls.lib.awsgi_exchange_read(exchange.token, calls.buffer, ROOM, calls.count)
         if status:
             if status == calls.again:

@@ -37,12 +37,12 @@ struct server {
 /* Ends the process if what should not fail did. */
 static inline void check(bool success, const char *what)
 {
-    char why[512] = "failed";
+    char why[512] = "";
 
     if (success)
         return;
     (void)awsgi_last_error(why, sizeof why, NULL, NULL);
-    (void)fprintf(stderr, "%s: %s\n", what, why);
+    (void)fprintf(stderr, "%s%s%s\n", what, why[0] == '\0' ? "" : ": ", why);
     exit(1);
 }
 #define CHECK(call) check((call) == 0, #call)       /* 0 is AWSGI_OK, and success of many others */

@@ -845,6 +845,22 @@ fn what_has_given_its_thread_back_ends_with_its_gateway_and_its_reactor() {
 }
 
 #[test]
+fn input_that_comes_as_a_blocking_application_gives_its_thread_back_is_read_in_the_next_run() {
+    let host = Host::blocking(|sum: &mut u32, exchange, _| match exchange.read(&mut [0; 1]) {
+        Ok(0) => respond(exchange, &sum.to_string()),
+        Ok(n) => {
+            *sum += n as u32;
+            Step::Suspend
+        }
+        Err(error) => Step::Failed(error),
+    });
+    let exchange = host.open(b"POST", true);
+    assert_eq!(exchange.feed(&mut Bytes::from_static(&[b'a'; 300]), true).unwrap(), 300);
+    assert_eq!(host.serve(exchange).body, b"300");
+    host.end(1);
+}
+
+#[test]
 fn a_blocking_application_that_leaves_its_input_where_it_is_fails() {
     let host = Host::blocking(|_, _, _| Step::Suspend);
     let exchange = host.open(b"POST", true);

@@ -27,6 +27,8 @@ pub(crate) struct Input {
     asked: bool,
     /// The application found nothing, or waits for something.
     wanted: bool,
+    /// The application got something since that was asked last.
+    read: bool,
 }
 
 impl Input {
@@ -40,6 +42,7 @@ impl Input {
             short: false,
             asked: false,
             wanted: false,
+            read: false,
         }
     }
 
@@ -78,6 +81,7 @@ impl Input {
             }
         }
         self.len -= read as u32;
+        self.read |= read > 0;
         if read > 0 || (!buffer.has_remaining_mut() && self.is_readable()) {
             Read::Bytes(read)
         } else if self.ended {
@@ -95,6 +99,11 @@ impl Input {
     /// Whether a read would answer at once.
     pub(crate) fn is_readable(&self) -> bool {
         self.len > 0 || self.ended
+    }
+
+    /// Whether the application got something since this was asked last.
+    pub(crate) fn take_read(&mut self) -> bool {
+        std::mem::take(&mut self.read)
     }
 
     /// Whether the host is to be told that there is room; it is told once. `wanted`: the

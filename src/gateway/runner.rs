@@ -299,15 +299,16 @@ impl State {
 
     /// A blocking application has given its thread back until there is input, or the client has left.
     fn wait_for_input(&mut self, key: u32, shared: &Shared) {
-        let (run, gone, readable) = {
+        let (run, gone, left) = {
             let mut flow = shared.lock();
-            (flow.take_up(), flow.gone, flow.input.is_readable())
+            let left = !flow.input.take_read() && flow.input.is_readable();
+            (flow.take_up(), flow.gone, left)
         };
         let record = self.exchanges.record(key);
         record.run = run;
         record.phase = Phase::Suspended;
-        // Input may have come as it returned; one that leaves it there would return for ever.
-        record.yields = if readable { record.yields.saturating_add(1) } else { 0 };
+        // Input may have come as it returned; one that reads nothing of it would return for ever.
+        record.yields = if left { record.yields.saturating_add(1) } else { 0 };
         if gone {
             return self.close_soon(key);
         }

@@ -73,7 +73,7 @@ impl Arguments {
     }
 
     pub fn number(&mut self) -> u64 {
-        if byte() % 2 == 0 { u64::from(byte()) } else { word() }
+        if byte() & 1 == 0 { u64::from(byte()) } else { word() }
     }
 
     /// An array: empty, or NULL and not empty.

@@ -148,12 +148,10 @@ public final class Waitable implements AutoCloseable {
         } else if (answer == 0) {
             bridge.wakeIfUnheard();
         } else {
-            throw AwsgiException.of(
-                    answer,
-                    0,
-                    answer == Status.LIMIT.number()
-                            ? "the counter is full: let the reactor turn, and call again"
-                            : "the waitable was closed: make another");
+            throw answer == Status.LIMIT.number()
+                    ? AwsgiException.of(
+                            answer, 0, "the counter is full: let the reactor turn, and call again")
+                    : stale();
         }
     }
 
@@ -244,9 +242,14 @@ public final class Waitable implements AutoCloseable {
     void checkOpen() {
         bridge.checkOpen();
         if (closed) {
-            throw AwsgiException.of(
-                    Status.STALE.number(), 0, "the waitable was closed: make another");
+            throw stale();
         }
+    }
+
+    private AwsgiException stale() {
+        // Its reactor may have been closed since it was asked, and have closed it.
+        bridge.checkOpen();
+        return AwsgiException.of(Status.STALE.number(), 0, "the waitable was closed: make another");
     }
 
     /** Why the waits on it ended when it was closed. */
